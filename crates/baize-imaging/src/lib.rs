@@ -1,1 +1,65 @@
-//! baize-imaging
+//! From a DICOM object to pixels that a model can read, and from findings to a picture.
+//!
+//! [`read_header`] says what an object is without touching its pixels; [`decode`] gives a normalised image;
+//! [`fit`] brings it onto a model's canvas; [`overlay::annotate`] draws what the model saw. Every input ends
+//! in a value or in a typed [`Fault`], within memory that [`Limits`] and [`decoded_bytes`] bound.
+
+pub mod fit;
+pub mod overlay;
+
+use baize_core::ports::Digest;
+use baize_core::{ErrorCode, Fault, ImageFacts, InstanceIdentity};
+use ndarray::Array2;
+
+pub use fit::{Fitted, Placement, UnitRect, fit};
+
+/// How large an object may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one object, as received and also once a deflated data set is inflated.
+    pub max_object_bytes: u64,
+    /// Rows x columns x frames of one object that is decoded.
+    pub max_pixels: u64,
+}
+
+/// What an object says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// Where the object belongs.
+    pub identity: InstanceIdentity,
+    /// What it shows. Holds patient data.
+    pub facts: ImageFacts,
+    /// SHA-256 of the transfer syntax and the data set, the same however the object came in.
+    pub digest: Digest,
+}
+
+/// A decoded image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// What the object says about itself.
+    pub header: Header,
+    /// `[rows, columns]`, 0 to 1, bright is dense: the image as a display would show it, as MONOCHROME2.
+    pub pixels: Array2<f32>,
+}
+
+/// Reads what an object says about itself, without decoding pixels.
+///
+/// # Errors
+/// `ObjectTooLarge`, `NotDicom`, `MalformedObject`, `MissingAttribute` or `UnsupportedTransferSyntax`.
+pub fn read_header(_object: &[u8], _limits: &Limits) -> Result<Header, Fault> {
+    Err(Fault::new(ErrorCode::Internal, "not yet implemented"))
+}
+
+/// Decodes a single-frame greyscale image.
+///
+/// # Errors
+/// What [`read_header`] refuses, and `NoPixelData`, `MultiFrame`, `NotGrayscale`, `DimensionsTooLarge`,
+/// `UnsupportedTransferSyntax`, `UnsupportedPixelFormat` or `CorruptPixelData`.
+pub fn decode(_object: &[u8], _limits: &Limits) -> Result<Image, Fault> {
+    Err(Fault::new(ErrorCode::Internal, "not yet implemented"))
+}
+
+/// The bytes that [`decode`] holds at its peak for such an image, beside the object itself.
+pub fn decoded_bytes(facts: &ImageFacts) -> u64 {
+    u64::from(facts.rows) * u64::from(facts.columns) * 16
+}
