@@ -59,6 +59,16 @@ pub trait Intake: Send + Sync {
     async fn accept(&self, object: Bytes, door: Door, lane: Lane) -> Result<Acceptance, Fault>;
 }
 
+/// Tells where an object belongs before it is taken in.
+#[async_trait]
+pub trait Identify: Send + Sync {
+    /// Reads the identifying attributes of one DICOM Part 10 object; keeps nothing.
+    ///
+    /// # Errors
+    /// A [`Fault`] of class `Unreadable`.
+    async fn identify(&self, object: &Bytes) -> Result<InstanceIdentity, Fault>;
+}
+
 /// An answer to "read this image now and wait".
 #[derive(Clone, Debug)]
 pub struct Reading {
