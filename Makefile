@@ -1,0 +1,47 @@
+# Two commands do all the set-up: `make demo` and `make test`. Everything they install goes into .tools/,
+# nothing outside this folder is touched.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TOOLS := .tools
+# Python packages lie in a folder of their own: no virtual environment and no system package is needed.
+PYLIB := $(TOOLS)/py
+PEERS := deploy/requirements-peers.txt
+
+export PYTHONPATH := $(CURDIR)/$(PYLIB)
+export BAIZE_PYDICOM_DATA := $(CURDIR)/$(PYLIB)/data_store/data
+# charls (JPEG-LS) is built with cmake; the wheel brings one where the machine has none.
+export CMAKE ?= $(or $(shell command -v cmake 2>/dev/null),$(CURDIR)/$(PYLIB)/cmake/data/bin/cmake)
+
+.PHONY: help demo demo-stop test lint build tools
+
+help: ## Lists the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+
+demo: build ## Starts the server, sends a real chest radiograph and prints the finding.
+	@bash deploy/demo.sh
+
+demo-stop: ## Stops the server that `make demo` left running.
+	@bash deploy/demo.sh stop
+
+build: tools ## Builds the baize binary.
+	cargo build --locked --bin baize
+
+test: tools ## Runs every test.
+	cargo test --locked --workspace --no-fail-fast
+
+lint: tools ## Formatting, clippy and, where cargo-deny is installed, licences.
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
+	else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+tools: $(PYLIB)/.installed
+
+# The folder is made anew when the list changes.
+$(PYLIB)/.installed: $(PEERS)
+	@rm -rf $(PYLIB) && mkdir -p $(PYLIB)
+	python3 -m pip install --quiet --disable-pip-version-check --target $(PYLIB) -r $(PEERS)
+	@touch $@
