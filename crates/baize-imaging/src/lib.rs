@@ -4,12 +4,20 @@
 //! [`fit`] brings it onto a model's canvas; [`overlay::annotate`] draws what the model saw. Every input ends
 //! in a value or in a typed [`Fault`], within memory that [`Limits`] and [`decoded_bytes`] bound.
 
+mod attributes;
+mod element;
 pub mod fit;
+mod header;
 pub mod overlay;
+mod part10;
+mod syntax;
+mod text;
 
 use baize_core::ports::Digest;
 use baize_core::{ErrorCode, Fault, ImageFacts, InstanceIdentity};
 use ndarray::Array2;
+
+use crate::attributes::Attributes;
 
 pub use fit::{Fitted, Placement, UnitRect, fit};
 
@@ -46,8 +54,9 @@ pub struct Image {
 ///
 /// # Errors
 /// `ObjectTooLarge`, `NotDicom`, `MalformedObject`, `MissingAttribute` or `UnsupportedTransferSyntax`.
-pub fn read_header(_object: &[u8], _limits: &Limits) -> Result<Header, Fault> {
-    Err(Fault::new(ErrorCode::Internal, "not yet implemented"))
+pub fn read_header(object: &[u8], limits: &Limits) -> Result<Header, Fault> {
+    let file = part10::open(object, limits)?;
+    header::read(&file, &Attributes::collect(&file.data_set, file.encoding)?)
 }
 
 /// Decodes a single-frame greyscale image.
