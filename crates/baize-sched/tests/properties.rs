@@ -1,5 +1,7 @@
 //! The promises of the scheduler, under random arrivals, lanes, cancellations, service times and panics.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
 mod sim;
 
 use std::time::Duration;

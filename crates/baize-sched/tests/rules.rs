@@ -1,5 +1,7 @@
 //! The rules one by one, by example.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use baize_core::{Lane, Timestamp};
@@ -168,9 +170,7 @@ fn retry_after_is_the_backlog_at_the_present_throughput() {
         largest: Bucket::ONE,
         ..config()
     });
-    for bucket in [Bucket::ONE] {
-        scheduler.on(at(0), Event::Warmed { queue: QUEUE, bucket, service_time: ms(50) });
-    }
+    scheduler.on(at(0), Event::Warmed { queue: QUEUE, bucket: Bucket::ONE, service_time: ms(50) });
     for item in 0..90 {
         scheduler.on(at(0), offer(item, Lane::Routine, at(1), Attachment::Detached));
     }

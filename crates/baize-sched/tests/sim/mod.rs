@@ -263,7 +263,7 @@ impl Sim {
         for held in self.held.values().filter(|held| held.stage == Stage::Waiting) {
             self.records[held.arrival].batches_waited += 1;
         }
-        let panicked = self.devices.panic_every > 0 && id.0 % self.devices.panic_every == 0;
+        let panicked = self.devices.panic_every > 0 && id.0.is_multiple_of(self.devices.panic_every);
         let service_time = (!panicked).then(|| self.devices.service_time(batch.bucket));
         self.tell(Event::BatchDone { device, batch: id, service_time });
         self.idle.insert(device);
@@ -388,7 +388,8 @@ impl Sim {
                 let held = self.held.remove(&item).expect("only what is held expires");
                 assert!(held.attached, "detached work never expires");
                 assert!(matches!(held.stage, Stage::Decoding | Stage::Waiting));
-                assert!(self.now > held.deadline);
+                let just_after = held.deadline + Duration::from_micros(1);
+                assert_eq!(self.now, just_after, "expiry is on time");
                 self.records[held.arrival].ends.push(End::Expired);
             }
             Action::Run { device, batch } => self.start(device, batch),
