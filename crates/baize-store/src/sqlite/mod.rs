@@ -1,0 +1,133 @@
+//! The ledger in one SQLite file.
+//!
+//! One thread writes. It takes all requests that wait, carries them out in one transaction and answers after
+//! its COMMIT, so that one fsync serves many callers. Readers have connections of their own and, in WAL mode,
+//! neither wait for the writer nor hold it up.
+
+mod admit;
+mod convert;
+mod jobs;
+mod readers;
+mod report;
+mod schema;
+mod studies;
+mod trouble;
+mod writer;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use baize_core::ports::{Admission, InstanceRecord, Job, JobId, Ledger, Novelty, Studies, StudySummary};
+use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
+
+use crate::OpenError;
+use crate::durable::{ExclusiveLock, create_folders};
+use jobs::Taken;
+use readers::Readers;
+use writer::Writer;
+
+/// How the ledger is set up.
+#[derive(Clone, Debug)]
+pub struct LedgerConfig {
+    /// The database file; made where it is missing. SQLite keeps `-wal` and `-shm` files beside it, and a
+    /// `.lock` file is held. Must be on a local disk: WAL does not work over a network.
+    pub path: PathBuf,
+    /// How many write requests may wait; further callers wait for a place.
+    pub queue: NonZeroUsize,
+    /// How many reads may run at once.
+    pub readers: NonZeroUsize,
+}
+
+/// [`Ledger`] and [`Studies`] in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteLedger {
+    /// Locks the database, brings its schema up to date and starts the writer. Blocks shortly: call it while
+    /// starting.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] where another process has it, [`OpenError::NewerSchema`] where a newer version
+    /// wrote it, otherwise the file or SQLite's complaint.
+    pub fn open(config: &LedgerConfig) -> Result<Self, OpenError> {
+        let path = &config.path;
+        if let Some(folder) = path.parent() {
+            create_folders(folder).map_err(OpenError::path(folder))?;
+        }
+        let mut lock = path.clone().into_os_string();
+        lock.push(".lock");
+        let lock = ExclusiveLock::acquire(lock.into())?;
+        let connection = schema::open_writer(path)?;
+        let readers = Readers::open(path, config.readers)?;
+        let writer = Writer::start(connection, lock, config.queue).map_err(OpenError::path(path))?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Carries out what waits, folds the write-ahead log into the database and frees the lock. Whoever writes
+    /// afterwards gets `StorageFailed`. Not needed for safety: every answer was durable when it was given.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn admit(&self, admission: Admission) -> Result<Novelty, Fault> {
+        admit::check(&admission)?;
+        let sop = admission.identity.sop.clone();
+        let novelty = self.writer.write(move |db| admit::admit(db, &admission)).await?;
+        if novelty == Novelty::Variant {
+            tracing::warn!(%sop, "another data set came in under a known sop instance uid, kept beside the first");
+        }
+        Ok(novelty)
+    }
+
+    async fn take_jobs(&self, limit: usize) -> Result<Vec<Job>, Fault> {
+        let abandoned = self.writer.abandoned();
+        let take = move |db: &_| Ok(Taken::new(jobs::take(db, limit)?, abandoned));
+        Ok(self.writer.write(take).await?.keep())
+    }
+
+    async fn release(&self, job: JobId) -> Result<(), Fault> {
+        self.writer.write(move |db| jobs::release(db, job)).await
+    }
+
+    async fn finish(&self, job: JobId, report: Report) -> Result<bool, Fault> {
+        report::check(&report)?;
+        self.writer.write(move |db| jobs::finish(db, job, &report)).await
+    }
+
+    async fn reopen_interrupted(&self) -> Result<usize, Fault> {
+        self.writer.write(jobs::reopen_interrupted).await
+    }
+
+    async fn backlog(&self) -> Result<[u64; 3], Fault> {
+        self.readers.read(jobs::backlog).await
+    }
+}
+
+#[async_trait]
+impl Studies for SqliteLedger {
+    async fn list(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<StudySummary>, Fault> {
+        self.readers.read(move |db| studies::list(db, before, limit)).await
+    }
+
+    async fn study(&self, study: &StudyUid) -> Result<Option<StudySummary>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| studies::study(db, &study)).await
+    }
+
+    async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| studies::instances(db, &study)).await
+    }
+}
+
+/// A mistake of the caller that must not become a row.
+fn mistake(message: &str) -> Fault {
+    Fault::new(ErrorCode::Internal, message)
+}
