@@ -1,0 +1,111 @@
+//! The application: state, routes and layers put together.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use baize_core::ports::{Events, HealthCheck, Identify, Intake, Reader, Spool, Studies};
+use baize_core::{Clock, ErrorCode};
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Authenticator;
+use crate::layers::{Guard, Quota, catch_panics, guard, render, trace};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::upload::{Budget, Limits};
+use crate::{ConfigError, HttpConfig, openapi, routes};
+
+/// What the REST edge stands on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where stored objects go.
+    pub intake: Arc<dyn Intake>,
+    /// Tells which study an object is of, before it is stored into a study, and names objects that could not be
+    /// stored.
+    pub identify: Arc<dyn Identify>,
+    /// Reads an image while the caller waits.
+    pub reader: Arc<dyn Reader>,
+    /// The work list and the findings.
+    pub studies: Arc<dyn Studies>,
+    /// Where the annotated pictures are.
+    pub spool: Arc<dyn Spool>,
+    /// What happens.
+    pub events: Arc<dyn Events>,
+    /// Whether the server can work.
+    pub health: Arc<dyn HealthCheck>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Cancelled when the server shuts down: ends the event streams, which would otherwise never end.
+    pub shutdown: CancellationToken,
+}
+
+/// What every handler can see.
+pub(crate) struct AppState {
+    pub(crate) ports: Ports,
+    pub(crate) config: HttpConfig,
+    pub(crate) authenticator: Option<Authenticator>,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) event_seats: Arc<Semaphore>,
+    pub(crate) description: Bytes,
+    upload_budget: Arc<Budget>,
+}
+
+impl AppState {
+    pub(crate) fn upload_limits(&self) -> Limits {
+        Limits {
+            object_bytes: self.config.max_object_bytes,
+            request_bytes: self.config.max_request_bytes,
+            idle: self.config.upload_idle_timeout,
+            budget: Arc::clone(&self.upload_budget),
+        }
+    }
+}
+
+/// Builds the application.
+///
+/// # Errors
+/// A [`ConfigError`] that names the setting.
+pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
+    config.check()?;
+    let description = openapi().to_json().unwrap_or_default();
+    let app = Arc::new(AppState {
+        authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
+        quota: Quota::new(config.max_in_flight_per_client),
+        event_seats: Arc::new(Semaphore::new(config.max_event_streams.min(Semaphore::MAX_PERMITS))),
+        upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
+        description: Bytes::from(description),
+        ports,
+        config,
+    });
+    let mut router = Router::new();
+    for (group, routes) in routes::groups() {
+        let guard_of_group = Guard { app: Arc::clone(&app), group };
+        router = router.merge(Router::from(routes).route_layer(from_fn_with_state(guard_of_group, guard)));
+    }
+    let router = router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(catch_panics))
+        .layer(from_fn_with_state(Arc::clone(&app), render))
+        .layer(from_fn_with_state(Arc::clone(&app), trace))
+        .with_state(app);
+    Ok(router)
+}
+
+async fn not_found() -> Problem {
+    Problem::new(ErrorCode::NotFound, "There is no such route; /openapi.json lists them.")
+}
+
+async fn method_not_allowed(request: Request) -> Response {
+    let detail = format!("method: this route does not take {}", request.method());
+    let mut response = Problem::invalid(detail).into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

@@ -1,0 +1,316 @@
+//! What the models found.
+
+use baize_core::ports::InstanceRecord;
+use baize_core::{Finding, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{ModelDto, time_text};
+use crate::language;
+
+/// Sentences that belong to every set of findings.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notices)]
+pub(crate) struct NoticesDto {
+    /// A physician must review the findings.
+    #[schema(example = "These findings were made by an algorithm. A physician must review them …")]
+    physician_review: &'static str,
+    /// Research use.
+    #[schema(example = "For research use only. Not a medical device.")]
+    research_use: &'static str,
+}
+
+impl NoticesDto {
+    pub(crate) fn of(language: Language) -> Self {
+        Self {
+            physician_review: language::physician_review(language),
+            research_use: language::research_use(language),
+        }
+    }
+}
+
+/// The findings of a study.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StudyFindings)]
+pub(crate) struct StudyFindingsDto {
+    /// Study Instance UID.
+    #[schema(example = "1.2.840.113619.2.1")]
+    pub(crate) study: String,
+    pub(crate) notices: NoticesDto,
+    /// In the order of arrival.
+    pub(crate) instances: Vec<InstanceFindingsDto>,
+}
+
+/// The findings of an image.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstanceFindings)]
+pub(crate) struct InstanceFindingsDto {
+    /// Series Instance UID.
+    #[schema(example = "1.2.840.113619.2.1.1")]
+    series: String,
+    /// SOP Instance UID.
+    #[schema(example = "1.2.840.113619.2.1.1.1")]
+    sop: String,
+    #[schema(example = "2026-03-01T08:30:00.000250Z")]
+    received_at: String,
+    #[schema(example = 2048)]
+    rows: u32,
+    #[schema(example = 2048)]
+    columns: u32,
+    /// One per model, and one `pending` per analysis that is not finished.
+    results: Vec<ResultDto>,
+}
+
+impl InstanceFindingsDto {
+    pub(crate) fn of(record: &InstanceRecord, language: Language) -> Self {
+        let finished =
+            record.reports.iter().map(|report| ResultDto::of(report, Some(&record.identity), language));
+        let pending = (0..record.pending).map(|_| ResultDto::pending());
+        Self {
+            series: record.identity.series.to_string(),
+            sop: record.identity.sop.to_string(),
+            received_at: time_text(record.received_at),
+            rows: record.facts.rows,
+            columns: record.facts.columns,
+            results: finished.chain(pending).collect(),
+        }
+    }
+}
+
+/// How a model's look at an image ended.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ResultStatus)]
+pub(crate) enum ResultStatus {
+    /// The model ran; `findings` has an entry per label.
+    Ok,
+    /// No model may read this image. Not the same as "no finding".
+    Refused,
+    /// The image could not be read or the model could not run. Not the same as "no finding".
+    Error,
+    /// Not finished yet.
+    Pending,
+}
+
+/// One model's look at one image. Only with status `ok` does an absent finding mean anything.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelResult)]
+pub(crate) struct ResultDto {
+    pub(crate) status: ResultStatus,
+    /// The error code, for `refused` and `error`.
+    #[schema(example = "wrong_modality")]
+    code: Option<&'static str>,
+    /// The code's title in the caller's language.
+    #[schema(example = "No model reads this modality")]
+    title: Option<&'static str>,
+    /// What exactly went wrong, in English.
+    #[schema(example = "Modality (0008,0060) is MR; the installed models read CR, DX.")]
+    message: Option<String>,
+    /// Null where no installed model reads this kind of image, and while pending.
+    model: Option<ModelDto>,
+    findings: Vec<FindingDto>,
+    /// Null unless the status is `ok`.
+    population: Option<PopulationDto>,
+    /// What limits the reading, in the caller's language; empty for a clean image.
+    caveats: Vec<String>,
+    /// Where the annotated picture is, relative to the server; null where there is none.
+    #[schema(example = "/v1/studies/1.2.3/instances/1.2.3.4/overlay.png?model=cxr-pneumonia-paed%400.1.0")]
+    overlay: Option<String>,
+    #[schema(example = "2026-03-01T08:30:01.500000Z")]
+    finished_at: Option<String>,
+}
+
+impl ResultDto {
+    /// A finished report; with a link to its picture where the image is `stored`.
+    pub(crate) fn of(report: &Report, stored: Option<&InstanceIdentity>, language: Language) -> Self {
+        let empty = Self {
+            model: report.model.as_ref().map(ModelDto::of),
+            finished_at: Some(time_text(report.finished_at)),
+            ..Self::pending()
+        };
+        match &report.outcome {
+            Outcome::Analysed { findings, population, caveats } => Self {
+                status: ResultStatus::Ok,
+                findings: findings.iter().map(|finding| FindingDto::of(finding, language)).collect(),
+                population: Some(PopulationDto::of(population, language)),
+                caveats: caveats.iter().map(|caveat| caveat.get(language).to_owned()).collect(),
+                overlay: stored.zip(report.model.as_ref()).map(|(image, model)| overlay_link(image, model)),
+                ..empty
+            },
+            Outcome::Refused(fault) | Outcome::Failed(fault) => Self {
+                status: match report.outcome {
+                    Outcome::Refused(_) => ResultStatus::Refused,
+                    _ => ResultStatus::Error,
+                },
+                code: Some(fault.code.as_str()),
+                title: Some(fault.code.title(language)),
+                message: Some(fault.message.clone()),
+                ..empty
+            },
+        }
+    }
+
+    fn pending() -> Self {
+        Self {
+            status: ResultStatus::Pending,
+            code: None,
+            title: None,
+            message: None,
+            model: None,
+            findings: Vec::new(),
+            population: None,
+            caveats: Vec::new(),
+            overlay: None,
+            finished_at: None,
+        }
+    }
+}
+
+/// Model and version are folder names, but a link must hold whatever they are called.
+fn overlay_link(image: &InstanceIdentity, model: &ModelRef) -> String {
+    let mut link = format!("/v1/studies/{}/instances/{}/overlay.png?model=", image.study, image.sop);
+    for byte in model.to_string().bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                link.push(char::from(byte))
+            }
+            _ => link.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    link
+}
+
+/// One label of a model.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Finding)]
+pub(crate) struct FindingDto {
+    code: CodeDto,
+    /// The code's meaning in the caller's language.
+    #[schema(example = "Pneumonia")]
+    label: String,
+    /// Calibrated, 0 to 1.
+    #[schema(example = 0.87)]
+    probability: f32,
+    /// The cut of this model version.
+    #[schema(example = 0.5)]
+    threshold: f32,
+    /// `probability >= threshold`. Without weight where `population.validated` is false.
+    positive: bool,
+    /// Where the evidence is strongest; null where the model did not localise.
+    r#box: Option<BoxDto>,
+}
+
+impl FindingDto {
+    fn of(finding: &Finding, language: Language) -> Self {
+        Self {
+            code: CodeDto { scheme: finding.code.scheme.clone(), value: finding.code.value.clone() },
+            label: finding.code.meaning.get(language).to_owned(),
+            probability: finding.probability,
+            threshold: finding.threshold,
+            positive: finding.is_positive(),
+            r#box: finding.region.map(BoxDto::of),
+        }
+    }
+}
+
+/// A code and its scheme.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Code)]
+pub(crate) struct CodeDto {
+    /// Coding Scheme Designator.
+    #[schema(example = "SCT")]
+    scheme: String,
+    #[schema(example = "233604007")]
+    value: String,
+}
+
+/// A rectangle in the stored image's pixels, origin top left.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PixelBox)]
+pub(crate) struct BoxDto {
+    #[schema(example = 310)]
+    x: u32,
+    #[schema(example = 820)]
+    y: u32,
+    #[schema(example = 240)]
+    width: u32,
+    #[schema(example = 200)]
+    height: u32,
+}
+
+impl BoxDto {
+    fn of(region: PixelBox) -> Self {
+        Self { x: region.x, y: region.y, width: region.width, height: region.height }
+    }
+}
+
+/// Whether the patient is one of those on whom the model was validated.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Population)]
+pub(crate) struct PopulationDto {
+    /// False: the probability is shown with `note` and the threshold means nothing.
+    validated: bool,
+    /// Why not, in the caller's language.
+    note: Option<String>,
+}
+
+impl PopulationDto {
+    fn of(population: &Population, language: Language) -> Self {
+        match population {
+            Population::Validated => Self { validated: true, note: None },
+            Population::Outside(note) => Self { validated: false, note: Some(note.get(language).to_owned()) },
+        }
+    }
+}
+
+/// The answer to "read this image now".
+#[derive(Serialize, ToSchema)]
+#[schema(as = Inference)]
+pub(crate) struct InferDto {
+    /// Study Instance UID.
+    #[schema(example = "1.2.840.113619.2.1")]
+    study: String,
+    /// Series Instance UID.
+    #[schema(example = "1.2.840.113619.2.1.1")]
+    series: String,
+    /// SOP Instance UID.
+    #[schema(example = "1.2.840.113619.2.1.1.1")]
+    sop: String,
+    notices: NoticesDto,
+    result: ResultDto,
+}
+
+impl InferDto {
+    pub(crate) fn of(report: &Report, language: Language) -> Self {
+        Self {
+            study: report.instance.study.to_string(),
+            series: report.instance.series.to_string(),
+            sop: report.instance.sop.to_string(),
+            notices: NoticesDto::of(language),
+            result: ResultDto::of(report, None, language),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baize_core::{SeriesUid, SopUid, StudyUid};
+
+    use super::*;
+
+    #[test]
+    fn links_survive_odd_version_names() {
+        let image = InstanceIdentity {
+            study: StudyUid::parse("1.2").unwrap(),
+            series: SeriesUid::parse("1.3").unwrap(),
+            sop: SopUid::parse("1.4").unwrap(),
+            sop_class: String::new(),
+            transfer_syntax: String::new(),
+        };
+        let model = ModelRef { id: "胸&a".into(), version: "0.1.0+b".into() };
+        assert_eq!(
+            overlay_link(&image, &model),
+            "/v1/studies/1.2/instances/1.4/overlay.png?model=%E8%83%B8%26a%400.1.0%2Bb"
+        );
+    }
+}

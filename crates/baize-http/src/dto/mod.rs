@@ -1,0 +1,20 @@
+//! The JSON that goes over the wire. Made from the core's types by `of` functions; nothing here leaves the
+//! crate.
+
+mod event;
+mod finding;
+mod health;
+mod problem;
+mod query;
+mod stow;
+mod study;
+mod time;
+
+pub(crate) use event::{LaggedDto, ReceivedDto, ReportedDto};
+pub(crate) use finding::{InferDto, InstanceFindingsDto, NoticesDto, ResultDto, StudyFindingsDto};
+pub(crate) use health::{LiveDto, ModelDto, ReadyDto, VersionDto};
+pub(crate) use problem::ProblemDto;
+pub(crate) use query::{LaneQuery, OverlayQuery, StudiesQuery};
+pub(crate) use stow::StowResponse;
+pub(crate) use study::{StudyDto, StudyListDto};
+pub(crate) use time::{parse_time, time_text};

@@ -1,0 +1,126 @@
+//! The work list.
+
+use baize_core::ports::{Progress, StudySummary};
+use baize_core::{ImageFacts, Sex};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::time_text;
+
+/// One page of the work list, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StudyList)]
+pub(crate) struct StudyListDto {
+    pub(crate) studies: Vec<StudyDto>,
+    /// For the next page's `before`; null on the last page.
+    #[schema(example = "2026-03-01T08:30:00.000250Z")]
+    pub(crate) next_before: Option<String>,
+}
+
+/// A study. Holds patient data.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Study)]
+pub(crate) struct StudyDto {
+    /// Study Instance UID.
+    #[schema(example = "1.2.840.113619.2.1")]
+    study: String,
+    patient: PatientDto,
+    /// Accession Number.
+    #[schema(example = "A1001")]
+    accession: Option<String>,
+    /// Study Date as `YYYYMMDD`.
+    #[schema(example = "20260301")]
+    study_date: Option<String>,
+    #[schema(example = "Chest PA")]
+    description: Option<String>,
+    #[schema(example = "CR")]
+    modality: Option<String>,
+    #[schema(example = "CHEST")]
+    body_part: Option<String>,
+    /// `routine`, `urgent` or `stat`: the most urgent lane of its images.
+    #[schema(example = "routine")]
+    lane: &'static str,
+    /// When its first image came in.
+    #[schema(example = "2026-03-01T08:30:00.000250Z")]
+    received_at: String,
+    /// When its last image came in.
+    #[schema(example = "2026-03-01T08:30:02.113000Z")]
+    updated_at: String,
+    progress: ProgressDto,
+}
+
+/// Whom a study shows, as its first image says.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Patient)]
+pub(crate) struct PatientDto {
+    /// Patient ID.
+    #[schema(example = "P000123")]
+    id: Option<String>,
+    /// Patient's Name, decoded from its character set.
+    #[schema(example = "王^小明")]
+    name: Option<String>,
+    /// `F`, `M` or `O`.
+    #[schema(example = "M")]
+    sex: Option<&'static str>,
+    /// Years at the time of the study.
+    #[schema(example = 4.5)]
+    age: Option<f32>,
+}
+
+/// How far a study is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub(crate) struct ProgressDto {
+    /// Images received.
+    instances: u64,
+    /// Analyses not finished yet.
+    pending: u64,
+    /// Images analysed.
+    analysed: u64,
+    /// Images that no model may read.
+    refused: u64,
+    /// Images that could not be read, or on which the model could not run.
+    failed: u64,
+}
+
+impl StudyDto {
+    pub(crate) fn of(summary: StudySummary) -> Self {
+        let facts = summary.facts;
+        Self {
+            study: summary.study.to_string(),
+            patient: PatientDto::of(&facts),
+            accession: facts.accession,
+            study_date: facts.study_date,
+            description: facts.study_description,
+            modality: facts.modality,
+            body_part: facts.body_part,
+            lane: summary.lane.as_str(),
+            received_at: time_text(summary.received_at),
+            updated_at: time_text(summary.updated_at),
+            progress: ProgressDto::of(summary.progress),
+        }
+    }
+}
+
+impl PatientDto {
+    fn of(facts: &ImageFacts) -> Self {
+        let sex = facts.sex.map(|sex| match sex {
+            Sex::Female => "F",
+            Sex::Male => "M",
+            Sex::Other => "O",
+        });
+        Self {
+            id: facts.patient_id.clone(),
+            name: facts.patient_name.clone(),
+            sex,
+            age: facts.age.map(|years| years.0),
+        }
+    }
+}
+
+impl ProgressDto {
+    fn of(progress: Progress) -> Self {
+        let Progress { instances, pending, analysed, refused, failed } = progress;
+        Self { instances, pending, analysed, refused, failed }
+    }
+}

@@ -1,0 +1,117 @@
+//! Errors as RFC 9457 `application/problem+json`.
+//!
+//! A handler fails with a [`Problem`]. Its response carries status and headers; the body needs the caller's
+//! language and the request's id, so the layer `layers::render` writes it on the way out.
+
+use axum::response::{IntoResponse, Response};
+use baize_core::{ErrorClass, ErrorCode, Fault, Language};
+use http::HeaderValue;
+use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use crate::dto::ProblemDto;
+use crate::{language, status};
+
+/// Suggested wait for an overload whose source could not tell.
+const DEFAULT_RETRY_SECONDS: u64 = 5;
+
+/// An error answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    fault: Fault,
+    /// What was found out before the failure, as the extension member `result`.
+    result: Option<serde_json::Value>,
+    challenge: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Fault::new(code, detail).into()
+    }
+
+    /// A request that is not understood. `detail` names the field and the remedy.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, detail)
+    }
+
+    /// Adds the extension member `result`.
+    pub(crate) fn with_result(mut self, result: serde_json::Value) -> Self {
+        self.result = Some(result);
+        self
+    }
+
+    /// Adds `WWW-Authenticate` (RFC 6750 section 3).
+    pub(crate) fn with_challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        if self.fault.code.class() != ErrorClass::Overload {
+            return None;
+        }
+        // Rounded up and never 0: a client must not come back at once.
+        let asked = self.fault.retry_after.map(|wait| wait.as_millis().div_ceil(1000));
+        Some(asked.map_or(DEFAULT_RETRY_SECONDS, |seconds| u64::try_from(seconds).unwrap_or(u64::MAX)).max(1))
+    }
+
+    /// Writes the body into the bare response.
+    pub(crate) fn render(self, mut response: Response, language: Language, request_id: &str) -> Response {
+        let body = ProblemDto {
+            r#type: format!("urn:baize:error:{}", self.fault.code),
+            title: self.fault.code.title(language).to_owned(),
+            status: response.status().as_u16(),
+            retry_after: self.retry_after_seconds(),
+            code: self.fault.code.as_str().to_owned(),
+            detail: self.fault.message,
+            instance: request_id.to_owned(),
+            result: self.result,
+        };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language::tag(language)));
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        *response.body_mut() = json.into();
+        response
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self { fault, result: None, challenge: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = status::of(self.fault.code).into_response();
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn overload_always_says_when_to_come_back() {
+        for (fault, seconds) in [
+            (Fault::new(ErrorCode::Saturated, "").retry_after(Duration::from_millis(1200)), Some("2")),
+            (Fault::new(ErrorCode::Saturated, "").retry_after(Duration::ZERO), Some("1")),
+            (Fault::new(ErrorCode::Draining, ""), Some("5")),
+            (Fault::new(ErrorCode::NotFound, "").retry_after(Duration::from_secs(9)), None),
+        ] {
+            let response = Problem::from(fault.clone()).into_response();
+            let header = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(header, seconds, "{fault:?}");
+        }
+    }
+}

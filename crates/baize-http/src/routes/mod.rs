@@ -1,0 +1,41 @@
+//! The handlers, by what they are about. STOW-RS has a module of its own, `stow`.
+
+mod docs;
+mod events;
+mod findings;
+mod health;
+mod infer;
+mod overlay;
+mod studies;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::access::Group;
+use crate::app::AppState;
+use crate::stow;
+
+type Routes = OpenApiRouter<Arc<AppState>>;
+
+/// Every route, by who may call it.
+pub(crate) fn groups() -> Vec<(Group, Routes)> {
+    let group = Routes::default;
+    vec![
+        (
+            Group::Open,
+            group()
+                .routes(routes!(health::live))
+                .routes(routes!(health::ready))
+                .routes(routes!(health::version)),
+        ),
+        (Group::Docs, group().routes(routes!(docs::openapi_json))),
+        (Group::Store, group().routes(routes!(stow::store_studies)).routes(routes!(stow::store_study))),
+        (Group::Infer, group().routes(routes!(infer::infer))),
+        (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),
+        (Group::Findings, group().routes(routes!(findings::of_study))),
+        (Group::Pictures, group().routes(routes!(overlay::overlay))),
+        (Group::Events, group().routes(routes!(events::events))),
+    ]
+}
