@@ -108,11 +108,11 @@ fn enter_study(db: &Connection, admission: &Admission) -> Result<i64, Trouble> {
 fn free_moment(db: &Connection, wanted: Timestamp) -> Result<i64, Trouble> {
     let free = db
         .prepare_cached(
-            "WITH taken AS (SELECT received_at AS at FROM study WHERE received_at >= ?1)
-             SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM taken WHERE at = ?1) THEN ?1
-                    ELSE (SELECT at + 1 FROM taken
-                           WHERE NOT EXISTS (SELECT 1 FROM study WHERE received_at = at + 1)
-                           ORDER BY at LIMIT 1) END",
+            "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM study WHERE received_at = ?1) THEN ?1
+                    ELSE (SELECT taken.received_at + 1 FROM study AS taken
+                           WHERE taken.received_at >= ?1
+                             AND NOT EXISTS (SELECT 1 FROM study WHERE received_at = taken.received_at + 1)
+                           ORDER BY taken.received_at LIMIT 1) END",
         )?
         .query_row([micros(wanted)], |row| row.get(0))?;
     Ok(free)

@@ -1,0 +1,70 @@
+//! What every ledger must do. A store passes by `conformance!(fresh)`, where `fresh()` gives
+//! `(guard, Arc<impl Ledger + Studies>)` of an empty ledger and the guard keeps it alive.
+
+mod admissions;
+mod jobs;
+mod reading;
+
+use baize_core::ports::{Admission, InstanceRecord, Job, Ledger, Novelty, Studies, StudySummary};
+
+pub(crate) use admissions::*;
+pub(crate) use jobs::*;
+pub(crate) use reading::*;
+
+use crate::fixtures::study;
+
+pub(crate) trait Store: Ledger + Studies + 'static {}
+impl<T: Ledger + Studies + 'static> Store for T {}
+
+macro_rules! conformance {
+    ($fresh:path: $($case:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let (_guard, store) = $fresh();
+            crate::conformance::$case(store).await;
+        })*
+    };
+    ($fresh:path) => {
+        crate::conformance::conformance! { $fresh:
+            an_image_comes_back_as_it_went_in
+            the_same_image_twice_is_one
+            another_data_set_under_the_same_uid_is_kept_beside
+            an_admission_needs_models_or_a_refusal
+            jobs_come_most_urgent_first
+            attempts_count_what_was_begun
+            a_result_is_stored_once
+            every_outcome_comes_back_as_it_went_in
+            a_result_does_not_stand_under_another_image
+            a_broken_number_is_refused
+            a_refusal_is_a_final_report
+            the_backlog_counts_per_lane
+            progress_hides_no_failure
+            a_late_image_freshens_its_study
+            pages_lose_no_study_of_the_same_moment
+            an_unknown_study_is_none
+            concurrent_admissions_make_each_image_new_once
+            concurrent_takers_share_no_job
+        }
+    };
+}
+pub(crate) use conformance;
+
+async fn only_instance(store: &impl Store, number: u32) -> InstanceRecord {
+    let mut instances = store.instances(&study(number)).await.unwrap();
+    assert_eq!(instances.len(), 1);
+    instances.remove(0)
+}
+
+async fn summary(store: &impl Store, number: u32) -> StudySummary {
+    store.study(&study(number)).await.unwrap().unwrap()
+}
+
+async fn take_one(store: &impl Store) -> Job {
+    let mut jobs = store.take_jobs(1).await.unwrap();
+    assert_eq!(jobs.len(), 1);
+    jobs.remove(0)
+}
+
+async fn admit(store: &impl Store, admission: &Admission) -> Novelty {
+    store.admit(admission.clone()).await.unwrap()
+}
