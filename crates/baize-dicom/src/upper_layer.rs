@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dicom_ul::pdu::{
-    AbortRQServiceProviderReason, AbortRQSource, MAXIMUM_PDU_SIZE, PDU_HEADER_SIZE, PDV_HEADER_SIZE, Pdu,
-    read_pdu, write_pdu,
+    AbortRQServiceProviderReason, AbortRQSource, MAXIMUM_PDU_SIZE, PDU_HEADER_SIZE, PDV_HEADER_SIZE,
+    PDataValue, PDataValueType, Pdu, read_pdu, write_pdu,
 };
-use dicom_ul::pdu::{PDataValue, PDataValueType};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 

@@ -142,7 +142,8 @@ pub(super) mod tests {
     #[test]
     fn each_senseless_setting_is_named() {
         assert_eq!(good_config().validate(), Ok(()));
-        let mutations: [(&str, fn(&mut ScpConfig)); 12] = [
+        type Mutation = fn(&mut ScpConfig);
+        let mutations: [(&str, Mutation); 12] = [
             ("ae_title", |config| config.ae_title.clear()),
             ("ae_title", |config| config.ae_title = "   ".to_owned()),
             ("ae_title", |config| config.ae_title = "A".repeat(17)),

@@ -121,7 +121,11 @@ pub(super) fn negotiate(config: &ScpConfig, request: AssociationRQ) -> Result<Ag
     let mut contexts = Vec::new();
     let mut results = Vec::new();
     for proposed in request.presentation_contexts {
-        let answer = if seen.insert(proposed.id) { answer(&proposed) } else { Err(NoReason) };
+        let answer = if seen.insert(proposed.id) {
+            answer(&proposed)
+        } else {
+            Err(PresentationContextResultReason::NoReason)
+        };
         let (reason, transfer_syntax) = match answer {
             Ok(transfer_syntax) => {
                 let abstract_syntax = unpadded(&proposed.abstract_syntax).to_owned();
@@ -152,18 +156,16 @@ pub(super) fn negotiate(config: &ScpConfig, request: AssociationRQ) -> Result<Ag
     Ok(Agreement { calling_ae, peer_max_pdu, contexts, reply })
 }
 
-use PresentationContextResultReason::{AbstractSyntaxNotSupported, NoReason, TransferSyntaxesNotSupported};
-
 fn answer(proposed: &PresentationContextProposed) -> Result<&'static str, PresentationContextResultReason> {
     // PS3.8 table 9-13: identifiers are odd.
     if proposed.id.is_multiple_of(2) {
-        return Err(NoReason);
+        return Err(PresentationContextResultReason::NoReason);
     }
     let abstract_syntax = unpadded(&proposed.abstract_syntax);
     if abstract_syntax != uids::VERIFICATION && !is_storage(abstract_syntax) {
-        return Err(AbstractSyntaxNotSupported);
+        return Err(PresentationContextResultReason::AbstractSyntaxNotSupported);
     }
-    choose(&proposed.transfer_syntaxes).ok_or(TransferSyntaxesNotSupported)
+    choose(&proposed.transfer_syntaxes).ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)
 }
 
 /// Whether the UID is a storage SOP class whose objects belong to a patient's study (PS3.4 section B.5), the
@@ -206,7 +208,8 @@ mod tests {
 
     #[test]
     fn strangers_are_refused_with_the_reason_of_the_standard() {
-        let mutations: [(fn(&mut AssociationRQ), Refusal); 6] = [
+        type Mutation = fn(&mut AssociationRQ);
+        let mutations: [(Mutation, Refusal); 6] = [
             (|rq| rq.protocol_version = 2, Refusal::ProtocolVersion),
             (|rq| rq.application_context_name = "1.2.3".to_owned(), Refusal::ApplicationContext),
             (|rq| rq.called_ae_title = "OTHER".to_owned(), Refusal::CalledAe),
