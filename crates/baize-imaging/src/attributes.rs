@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use baize_core::{ErrorCode, Fault};
 
-use crate::element::{Element, PIXEL_GROUP, Tag, Walk, malformed};
+use crate::element::{Element, PIXEL_TAGS, Tag, Walk, malformed};
 use crate::syntax::Encoding;
 use crate::text::Charset;
 
@@ -99,7 +99,7 @@ pub(crate) mod tags {
 pub(crate) struct Attributes<'a> {
     kept: BTreeMap<Tag, Element<'a>>,
     charset: Charset,
-    /// Pixel Data, Float Pixel Data or Double Float Pixel Data: the first element of the pixel group.
+    /// Pixel Data, Float Pixel Data or Double Float Pixel Data.
     pub(crate) pixels: Option<Element<'a>>,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Attributes<'a> {
         let mut kept = BTreeMap::new();
         let mut pixels = None;
         while let Some(element) = walk.next()? {
-            if element.tag.0 == PIXEL_GROUP {
+            if PIXEL_TAGS.contains(&element.tag) {
                 pixels = Some(element);
                 break;
             }

@@ -11,7 +11,8 @@ use crate::syntax::Encoding;
 /// Group and element number.
 pub(crate) type Tag = (u16, u16);
 
-pub(crate) const PIXEL_GROUP: u16 = 0x7FE0;
+/// Float, double and integer pixel data: what a header ends with.
+pub(crate) const PIXEL_TAGS: [Tag; 3] = [(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)];
 const ITEM: Tag = (0xFFFE, 0xE000);
 const ITEM_END: Tag = (0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = (0xFFFE, 0xE0DD);
@@ -105,8 +106,9 @@ impl<'a> Walk<'a> {
             undefined_length,
             encoding,
         };
+        let pixels = PIXEL_TAGS.contains(&head.tag);
         if head.length == UNDEFINED {
-            if head.tag.0 == PIXEL_GROUP {
+            if pixels {
                 self.position = self.bytes.len();
                 return Ok(Some(element(rest, true)));
             }
@@ -114,7 +116,6 @@ impl<'a> Walk<'a> {
             return Ok(Some(element(rest, true)));
         }
         let length = head.length as usize;
-        let pixels = head.tag.0 == PIXEL_GROUP;
         let value = match rest.get(..length) {
             Some(value) => value,
             None if pixels => rest,

@@ -90,7 +90,8 @@ fn facts(attributes: &Attributes<'_>) -> Result<ImageFacts, Fault> {
 
 /// Patient's Age, or else the time from birth to the study.
 fn age(attributes: &Attributes<'_>, study_date: Option<Date>) -> Option<AgeYears> {
-    let stated = attributes.code(tags::AGE).and_then(age_string);
+    // Equipment that knows no date of birth writes "000Y"; the age of an infant is stated in smaller units.
+    let stated = attributes.code(tags::AGE).and_then(age_string).filter(|years| *years > 0.0);
     let years = stated.or_else(|| {
         let born = attributes.code(tags::BIRTH_DATE).and_then(date)?;
         Some((study_date? - born).whole_days() as f32 / 365.25)

@@ -5,16 +5,21 @@
 //! in a value or in a typed [`Fault`], within memory that [`Limits`] and [`decoded_bytes`] bound.
 
 mod attributes;
+mod codec;
 mod element;
 pub mod fit;
+mod grey;
 mod header;
+mod layout;
+mod lut;
 pub mod overlay;
 mod part10;
+mod samples;
 mod syntax;
 mod text;
 
 use baize_core::ports::Digest;
-use baize_core::{ErrorCode, Fault, ImageFacts, InstanceIdentity};
+use baize_core::{Fault, ImageFacts, InstanceIdentity};
 use ndarray::Array2;
 
 use crate::attributes::Attributes;
@@ -64,8 +69,14 @@ pub fn read_header(object: &[u8], limits: &Limits) -> Result<Header, Fault> {
 /// # Errors
 /// What [`read_header`] refuses, and `NoPixelData`, `MultiFrame`, `NotGrayscale`, `DimensionsTooLarge`,
 /// `UnsupportedTransferSyntax`, `UnsupportedPixelFormat` or `CorruptPixelData`.
-pub fn decode(_object: &[u8], _limits: &Limits) -> Result<Image, Fault> {
-    Err(Fault::new(ErrorCode::Internal, "not yet implemented"))
+pub fn decode(object: &[u8], limits: &Limits) -> Result<Image, Fault> {
+    let file = part10::open(object, limits)?;
+    let attributes = Attributes::collect(&file.data_set, file.encoding)?;
+    let header = header::read(&file, &attributes)?;
+    let (layout, pixels) = layout::read(&attributes, &header.facts, limits)?;
+    let samples = samples::read(&pixels, &file.transfer_syntax, &layout)?;
+    let pixels = grey::render(&samples, &layout, &attributes)?;
+    Ok(Image { header, pixels })
 }
 
 /// The bytes that [`decode`] holds at its peak for such an image, beside the object itself.
