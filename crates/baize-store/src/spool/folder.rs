@@ -85,37 +85,27 @@ impl Folder {
         let keep = matches!(standing, Standing::Keep);
         if !(keep && target.exists()) {
             let room = self.reserve(bytes.len())?;
-            self.place(folder, &target, bytes, standing, room).map_err(|error| io_fault(&error))?;
+            self.place(folder, &target, bytes, room).map_err(|error| io_fault(&error))?;
         }
         // Also for a file that stood here: whoever wrote it may not have come this far yet. The same holds
         // for the study's folder.
         sync_folder(folder).and_then(|()| sync_folder(kind)).map_err(|error| io_fault(&error))
     }
 
-    fn place(
-        &self,
-        folder: &Path,
-        target: &Path,
-        bytes: &[u8],
-        standing: Standing,
-        room: Room<'_>,
-    ) -> io::Result<()> {
+    fn place(&self, folder: &Path, target: &Path, bytes: &[u8], room: Room<'_>) -> io::Result<()> {
         ensure_folder(folder)?;
         let number = self.next_temp.fetch_add(1, Ordering::Relaxed);
         let temp = TempFile::write(folder.join(format!("{TEMP_PREFIX}{number}")), bytes)?;
         let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
         let stood = match fs::metadata(target) {
-            Ok(metadata) => Some(metadata.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // An older picture, or the same object from a caller that was faster.
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
         };
-        // Another caller was faster with the same object: ours goes, and its room with it.
-        if matches!(standing, Standing::Keep) && stood.is_some() {
-            return Ok(());
-        }
         temp.rename_to(target)?;
         room.keep();
-        self.used.fetch_sub(stood.unwrap_or(0), Ordering::Relaxed);
+        self.used.fetch_sub(stood, Ordering::Relaxed);
         Ok(())
     }
 
