@@ -117,6 +117,38 @@ async fn nonsense_on_the_port_is_answered_with_an_abort() {
 }
 
 #[tokio::test]
+async fn a_conversation_with_a_flipped_bit_does_no_harm() {
+    let server = start(config()).await;
+    let object = ObjectBuilder::chest(1).size(8, 8);
+    let data_set = object.data_set_bytes();
+    let mut conversation = association_request();
+    let announced = store_command(CR, &object.sop_uid());
+    for value in [pdv(1, Command, true, &announced), pdv(1, Data, true, &data_set)] {
+        write_pdu(&mut conversation, &Pdu::PData { data: vec![value] }).unwrap();
+    }
+    // The data set is the intake's business: all before it is flipped, each byte in one bit.
+    let protocol = conversation.len() - data_set.len();
+    write_pdu(&mut conversation, &Pdu::ReleaseRQ).unwrap();
+    for position in 0..protocol {
+        let mut flipped = conversation.clone();
+        flipped[position] ^= 1 << (position % 8);
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&flipped).await.unwrap();
+        stream.shutdown().await.unwrap();
+        // The provider may have hung up already; what it said is looked at elsewhere.
+        let _answer = stream.read_to_end(&mut Vec::new()).await;
+    }
+    let whole = object.sop_uid();
+    for (bytes, ..) in server.intake.objects() {
+        let stored = dicom_object::from_reader(bytes.as_ref()).unwrap();
+        assert_eq!(stored.meta().media_storage_sop_instance_uid(), whole);
+        assert!(bytes.ends_with(&data_set));
+    }
+    let mut peer = Peer::for_images(server.address).await;
+    assert_eq!(peer.store(&ObjectBuilder::chest(99)).await, (0, None));
+}
+
+#[tokio::test]
 async fn messages_that_break_the_rules_end_the_association() {
     let server = start(config()).await;
     let image = || store_command(CR, "2.25.1");

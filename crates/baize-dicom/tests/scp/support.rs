@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{Acceptance, Door, Intake, Novelty};
-use baize_core::{Fault, InstanceIdentity, Lane, SeriesUid, SopUid, StudyUid};
+use baize_core::{ErrorCode, Fault, InstanceIdentity, Lane, SeriesUid, SopUid, StudyUid};
 use baize_dicom::scp::{Scp, ScpConfig};
 use baize_testkit::ObjectBuilder;
 use bytes::Bytes;
@@ -79,21 +79,29 @@ impl Intake for FakeIntake {
         if let Some(fault) = self.fault.lock().unwrap().clone() {
             return Err(fault);
         }
-        let parsed = dicom_object::from_reader(object.as_ref()).unwrap();
-        let text = |tag| parsed.element(tag).unwrap().to_str().unwrap().into_owned();
-        let identity = InstanceIdentity {
-            study: StudyUid::parse(&text(tags::STUDY_INSTANCE_UID)).unwrap(),
-            series: SeriesUid::parse(&text(tags::SERIES_INSTANCE_UID)).unwrap(),
-            sop: SopUid::parse(&text(tags::SOP_INSTANCE_UID)).unwrap(),
-            sop_class: text(tags::SOP_CLASS_UID),
-            transfer_syntax: parsed.meta().transfer_syntax().to_owned(),
-        };
+        let identity = identity(&object)?;
         let mut objects = self.objects.lock().unwrap();
         let known = objects.iter().any(|(known, _, _)| *known == object);
         let novelty = if known { Novelty::Duplicate } else { Novelty::New };
         objects.push((object, door, lane));
         Ok(Acceptance { identity, novelty })
     }
+}
+
+fn identity(object: &[u8]) -> Result<InstanceIdentity, Fault> {
+    let unreadable = || Fault::new(ErrorCode::MalformedObject, "the object cannot be read");
+    let parsed = dicom_object::from_reader(object).map_err(|_| unreadable())?;
+    let text = |tag| {
+        let element = parsed.element(tag).map_err(|_| unreadable())?;
+        element.to_str().map(|text| text.into_owned()).map_err(|_| unreadable())
+    };
+    Ok(InstanceIdentity {
+        study: StudyUid::parse(&text(tags::STUDY_INSTANCE_UID)?).map_err(|_| unreadable())?,
+        series: SeriesUid::parse(&text(tags::SERIES_INSTANCE_UID)?).map_err(|_| unreadable())?,
+        sop: SopUid::parse(&text(tags::SOP_INSTANCE_UID)?).map_err(|_| unreadable())?,
+        sop_class: text(tags::SOP_CLASS_UID)?,
+        transfer_syntax: parsed.meta().transfer_syntax().to_owned(),
+    })
 }
 
 /// A provider that runs.
