@@ -1,6 +1,6 @@
 //! Baize on a DICOM network: the DIMSE service class provider that takes images from modalities and archives.
 //!
-//! [`Scp`] listens on one port for C-ECHO and C-STORE. Every object that a peer sends becomes one DICOM
+//! [`Scp`](scp::Scp) listens on one port for C-ECHO and C-STORE. Every object that a peer sends becomes one DICOM
 //! Part 10 object, its data set exactly as received, and goes through the [`Intake`](baize_core::ports::Intake)
 //! port; the C-STORE response is sent only after that port has answered, so success on the wire means durable.
 //!
