@@ -1,0 +1,279 @@
+//! Ports that do as the object's text says: `OBJ <study> <sop> <directive>`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use baize_core::ports::{
+    Acceptance, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify, InstanceRecord,
+    Intake, Novelty, Progress, Reader, Reading, Spool, SpoolKey, Studies, StudySummary,
+};
+use baize_core::{
+    AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
+    ModelRef, Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
+};
+use bytes::Bytes;
+use tokio::sync::{Notify, broadcast};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::BroadcastStream;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_772_354_281_000_250);
+pub(crate) const PNG: &[u8] = b"\x89PNG fake";
+pub(crate) const PATIENT: &str = "王^小明";
+pub(crate) const PATIENT_ID: &str = "P000123";
+
+/// The whole hospital.
+pub(crate) struct World {
+    pub(crate) accepted: Mutex<Vec<(Bytes, Door, Lane)>>,
+    pub(crate) lanes_read: Mutex<Vec<Lane>>,
+    pub(crate) listed: Mutex<Vec<(Option<Timestamp>, usize)>>,
+    pub(crate) ready: AtomicBool,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) micros: AtomicU64,
+    pub(crate) reading_began: Notify,
+    pub(crate) reading_dropped: Notify,
+    pub(crate) release_reading: Notify,
+}
+
+impl World {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            accepted: Mutex::default(),
+            lanes_read: Mutex::default(),
+            listed: Mutex::default(),
+            ready: AtomicBool::new(true),
+            events: broadcast::channel(16).0,
+            micros: AtomicU64::new(NOW.as_micros()),
+            reading_began: Notify::new(),
+            reading_dropped: Notify::new(),
+            release_reading: Notify::new(),
+        })
+    }
+}
+
+pub(crate) fn object(study: &str, sop: &str, directive: &str) -> Vec<u8> {
+    format!("OBJ {study} {sop} {directive}").into_bytes()
+}
+
+pub(crate) fn identity(study: &str, sop: &str) -> InstanceIdentity {
+    InstanceIdentity {
+        study: StudyUid::parse(study).unwrap(),
+        series: SeriesUid::parse("1.5").unwrap(),
+        sop: SopUid::parse(sop).unwrap(),
+        sop_class: "1.2.840.10008.5.1.4.1.1.1".into(),
+        transfer_syntax: "1.2.840.10008.1.2.1".into(),
+    }
+}
+
+/// Identity and directive of an object; real DICOM (as dicomweb-client sends it) is read just far enough.
+fn understood(object: &[u8]) -> Result<(InstanceIdentity, String), Fault> {
+    let not_dicom = || Fault::new(ErrorCode::NotDicom, "The bytes are no DICOM object.");
+    if object.get(128..132) == Some(b"DICM") {
+        let uid = |tag: &[u8]| {
+            let at = object.windows(6).position(|window| window == tag)? + 8;
+            let length = usize::from(u16::from_le_bytes([object[at - 2], object[at - 1]]));
+            Some(std::str::from_utf8(&object[at..at + length]).ok()?.trim_end_matches('\0').to_owned())
+        };
+        let study = uid(b"\x20\x00\x0D\x00UI").ok_or_else(not_dicom)?;
+        let sop = uid(b"\x08\x00\x18\x00UI").ok_or_else(not_dicom)?;
+        return Ok((identity(&study, &sop), "new".into()));
+    }
+    let text = std::str::from_utf8(object).map_err(|_| not_dicom())?;
+    match text.split(' ').collect::<Vec<_>>().as_slice() {
+        ["OBJ", study, sop, directive, ..] => Ok((identity(study, sop), (*directive).to_owned())),
+        _ => Err(not_dicom()),
+    }
+}
+
+#[async_trait]
+impl Identify for World {
+    async fn identify(&self, object: &Bytes) -> Result<InstanceIdentity, Fault> {
+        understood(object).map(|(identity, _)| identity)
+    }
+}
+
+#[async_trait]
+impl Intake for World {
+    async fn accept(&self, object: Bytes, door: Door, lane: Lane) -> Result<Acceptance, Fault> {
+        let (identity, directive) = understood(&object)?;
+        let novelty = match directive.as_str() {
+            "new" => Novelty::New,
+            "duplicate" => Novelty::Duplicate,
+            "variant" => Novelty::Variant,
+            "panic" => panic!("made to"),
+            code => return Err(Fault::new(ErrorCode::from_name(code).unwrap(), "As asked.")),
+        };
+        self.accepted.lock().unwrap().push((object, door, lane));
+        Ok(Acceptance { identity, novelty })
+    }
+}
+
+/// Tells when the future that holds it is dropped.
+struct Dropped<'a>(&'a Notify);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[async_trait]
+impl Reader for World {
+    async fn read(&self, object: Bytes, lane: Lane) -> Result<Reading, Fault> {
+        self.lanes_read.lock().unwrap().push(lane);
+        let (identity, directive) = understood(&object)?;
+        let outcome = match directive.as_str() {
+            "ok" => analysed(),
+            "panic" => panic!("made to"),
+            "wait" => {
+                let _dropped = Dropped(&self.reading_dropped);
+                self.reading_began.notify_one();
+                self.release_reading.notified().await;
+                analysed()
+            }
+            code => {
+                let fault = Fault::new(ErrorCode::from_name(code).unwrap(), "As asked.");
+                match fault.code.class() {
+                    ErrorClass::Refused => Outcome::Refused(fault),
+                    ErrorClass::Unreadable | ErrorClass::Internal => Outcome::Failed(fault),
+                    ErrorClass::Overload | ErrorClass::Caller => return Err(fault),
+                }
+            }
+        };
+        let ran = matches!(outcome, Outcome::Analysed { .. });
+        let report =
+            Report { instance: identity, model: ran.then(|| model("0.1.0")), outcome, finished_at: NOW };
+        Ok(Reading { report, overlay_png: ran.then(|| Bytes::from_static(PNG)) })
+    }
+}
+
+pub(crate) fn model(version: &str) -> ModelRef {
+    ModelRef { id: "cxr".into(), version: version.into() }
+}
+
+pub(crate) fn analysed() -> Outcome {
+    let meaning = Text { zh: "肺炎".into(), en: "Pneumonia".into() };
+    Outcome::Analysed {
+        findings: vec![Finding {
+            code: Coded { scheme: "SCT".into(), value: "233604007".into(), meaning },
+            probability: 0.875,
+            threshold: 0.5,
+            region: Some(PixelBox { x: 1, y: 2, width: 3, height: 4 }),
+        }],
+        population: Population::Outside(Text { zh: "成人".into(), en: "An adult".into() }),
+        caveats: vec![Text { zh: "图内有文字".into(), en: "Burned-in text".into() }],
+    }
+}
+
+fn facts() -> ImageFacts {
+    ImageFacts {
+        modality: Some("CR".into()),
+        body_part: Some("CHEST".into()),
+        rows: 64,
+        columns: 32,
+        frames: 1,
+        age: Some(AgeYears(4.5)),
+        sex: Some(Sex::Male),
+        patient_id: Some(PATIENT_ID.into()),
+        patient_name: Some(PATIENT.into()),
+        accession: Some("A1001".into()),
+        ..ImageFacts::default()
+    }
+}
+
+/// The only study is `1.2`.
+fn summary() -> StudySummary {
+    StudySummary {
+        study: StudyUid::parse("1.2").unwrap(),
+        facts: facts(),
+        received_at: NOW,
+        updated_at: NOW,
+        lane: Lane::Urgent,
+        progress: Progress { instances: 4, pending: 1, analysed: 2, refused: 1, failed: 0 },
+    }
+}
+
+fn record(sop: &str, pending: u64, reports: Vec<(Option<ModelRef>, Outcome)>) -> InstanceRecord {
+    let identity = identity("1.2", sop);
+    let reports = reports.into_iter().map(|(model, outcome)| Report {
+        instance: identity.clone(),
+        model,
+        outcome,
+        finished_at: NOW,
+    });
+    InstanceRecord { facts: facts(), received_at: NOW, pending, reports: reports.collect(), identity }
+}
+
+#[async_trait]
+impl Studies for World {
+    async fn list(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<StudySummary>, Fault> {
+        self.listed.lock().unwrap().push((before, limit));
+        Ok(vec![summary()])
+    }
+
+    async fn study(&self, study: &StudyUid) -> Result<Option<StudySummary>, Fault> {
+        match study.as_str() {
+            "9.9" => Err(Fault::new(ErrorCode::StorageFailed, "The database did not answer.")),
+            "1.2" => Ok(Some(summary())),
+            _ => Ok(None),
+        }
+    }
+
+    async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
+        if study.as_str() != "1.2" {
+            return Ok(vec![]);
+        }
+        let refused = Outcome::Refused(Fault::new(ErrorCode::WrongModality, "Modality is MR."));
+        let failed = Outcome::Failed(Fault::new(ErrorCode::CorruptPixelData, "The stream ends early."));
+        Ok(vec![
+            record("1.2.1", 0, vec![(Some(model("0.1.0")), analysed())]),
+            record("1.2.2", 0, vec![(None, refused)]),
+            record("1.2.3", 1, vec![(Some(model("0.1.0")), failed)]),
+            record("1.2.4", 0, vec![(Some(model("0.1.0")), analysed()), (Some(model("0.2.0")), analysed())]),
+            record("1.2.5", 1, vec![]),
+        ])
+    }
+}
+
+#[async_trait]
+impl Spool for World {
+    async fn put(&self, _: &InstanceIdentity, _: &Digest, _: Bytes) -> Result<SpoolKey, Fault> {
+        unreachable!("the edge stores through the intake")
+    }
+
+    async fn get(&self, _: &SpoolKey) -> Result<Bytes, Fault> {
+        unreachable!("the edge gives no objects out")
+    }
+
+    async fn remove(&self, _: &SpoolKey) -> Result<(), Fault> {
+        unreachable!("the edge removes nothing")
+    }
+
+    async fn put_overlay(&self, _: &StudyUid, _: &SopUid, _: &ModelRef, _: Bytes) -> Result<(), Fault> {
+        unreachable!("the edge makes no pictures")
+    }
+
+    async fn overlay(&self, _: &StudyUid, _: &SopUid, model: &ModelRef) -> Result<Option<Bytes>, Fault> {
+        Ok((model.version == "0.1.0").then(|| Bytes::from_static(PNG)))
+    }
+}
+
+impl Events for World {
+    fn subscribe(&self) -> EventStream {
+        Box::pin(BroadcastStream::new(self.events.subscribe()).filter_map(Result::ok))
+    }
+}
+
+impl HealthCheck for World {
+    fn health(&self) -> Health {
+        let ready = self.ready.load(Ordering::SeqCst);
+        let reasons = if ready { vec![] } else { vec!["models are warming up".to_owned()] };
+        Health { ready, reasons, device: "cpu (fake)".into(), models: vec![model("0.1.0")] }
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+}

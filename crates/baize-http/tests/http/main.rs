@@ -1,0 +1,16 @@
+//! The REST edge against fake ports.
+
+mod auth;
+mod dicomweb_client;
+mod events;
+mod fakes;
+mod harness;
+mod infer;
+mod limits;
+mod logs;
+mod openapi;
+mod over_tcp;
+mod reading;
+mod stow;
+mod system;
+mod tokens;

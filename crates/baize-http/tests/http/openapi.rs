@@ -1,0 +1,120 @@
+//! The description agrees with what is served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::Body;
+use http::Request;
+use serde_json::Value;
+
+use crate::harness::app;
+
+fn document() -> Value {
+    serde_json::to_value(baize_http::openapi()).unwrap()
+}
+
+fn operations(document: &Value) -> BTreeMap<(String, String), Value> {
+    let mut found = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            found.insert((method.to_uppercase(), path.clone()), operation.clone());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_routes_are_these() {
+    let documented: Vec<_> = operations(&document()).into_keys().collect();
+    let expected = [
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/openapi.json"),
+        ("GET", "/v1/events"),
+        ("GET", "/v1/studies"),
+        ("GET", "/v1/studies/{study}"),
+        ("GET", "/v1/studies/{study}/findings"),
+        ("GET", "/v1/studies/{study}/instances/{sop}/overlay.png"),
+        ("GET", "/version"),
+        ("POST", "/dicomweb/studies"),
+        ("POST", "/dicomweb/studies/{study}"),
+        ("POST", "/v1/infer"),
+    ];
+    assert_eq!(documented, expected.map(|(method, path)| (method.to_owned(), path.to_owned())));
+}
+
+#[tokio::test]
+async fn every_documented_route_is_served_with_a_documented_status() {
+    let app = app();
+    app.shutdown.cancel();
+    for ((method, path), operation) in operations(&document()) {
+        let concrete = path.replace("{study}", "1.2").replace("{sop}", "1.2.1");
+        let request = Request::builder().method(method.as_str()).uri(concrete).body(Body::empty()).unwrap();
+        let status = app.send(request).await.status.as_u16();
+        assert!(!matches!(status, 404 | 405), "{method} {path} is not served");
+        assert!(
+            operation["responses"].get(status.to_string()).is_some(),
+            "{method} {path}: {status} is not documented"
+        );
+    }
+}
+
+#[test]
+fn errors_and_credentials_are_described_everywhere() {
+    for ((method, path), operation) in operations(&document()) {
+        let name = format!("{method} {path}");
+        assert!(operation["summary"].is_string(), "{name} has no summary");
+        let open = path.starts_with("/health") || path == "/version";
+        assert_eq!(operation.get("security").is_none(), open, "{name}");
+        let statuses: BTreeSet<&str> =
+            operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+        for status in ["401", "403", "503"] {
+            let ready = path == "/health/ready" && status == "503";
+            assert_eq!(statuses.contains(status), !open || ready, "{name}: {status}");
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let is_dataset = status == "409" || path == "/health/ready";
+            if status.as_str() >= "400" && !is_dataset {
+                let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(problem, "#/components/schemas/Problem", "{name}: {status}");
+            }
+        }
+        if !open {
+            assert!(operation["description"].as_str().unwrap().contains("Roles: "), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_property_has_an_example_or_is_a_structure() {
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(target)) = members.get("$ref") {
+                    found.insert(target.clone());
+                }
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    for target in found {
+        let pointer = target.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
+    }
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    let ids: Vec<_> =
+        operations(&document).into_values().map(|operation| operation["operationId"].clone()).collect();
+    assert_eq!(ids.iter().map(Value::to_string).collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+}
+
+#[tokio::test]
+async fn the_document_is_served_as_it_is() {
+    let answer = app().get("/openapi.json").await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.json(), document());
+}
