@@ -1,0 +1,88 @@
+//! Whether a model may read an image, and whether its figures apply to the patient.
+
+use baize_core::{ErrorCode, Fault, ImageFacts, Population, Text};
+
+use crate::Manifest;
+
+impl Manifest {
+    /// Whether the model may read such an image, and whether the patient is one of those it was measured on.
+    ///
+    /// A body part or view that is not stated is no reason to refuse, because many departments leave them
+    /// empty; but it can't be told then whether the figures apply, so the image counts as outside.
+    ///
+    /// # Errors
+    /// A fault of class `Refused` whose message names the attribute.
+    pub fn admits(&self, facts: &ImageFacts) -> Result<Population, Fault> {
+        let accepts = &self.file().accepts;
+        let modality = facts.modality.as_deref().unwrap_or_default();
+        check(ErrorCode::WrongModality, "Modality (0008,0060)", modality, &accepts.modalities)?;
+        if let Some(part) = stated(facts.body_part.as_deref()) {
+            check(ErrorCode::WrongBodyPart, "Body Part Examined (0018,0015)", part, &accepts.body_parts)?;
+        }
+        if let Some(view) = stated(facts.view.as_deref()) {
+            check(ErrorCode::WrongView, "View Position (0018,5101)", view, &accepts.views)?;
+        }
+        if facts.frames > 1 {
+            let message = format!("Number of Frames (0028,0008) is {}; the model reads one frame", facts.frames);
+            return Err(Fault::new(ErrorCode::MultiFrame, message));
+        }
+        if facts.rows.min(facts.columns) < accepts.min_side {
+            let message = format!(
+                "Rows (0028,0010) is {} and Columns (0028,0011) is {}; the model needs {} on each side",
+                facts.rows, facts.columns, accepts.min_side
+            );
+            return Err(Fault::new(ErrorCode::TooSmall, message));
+        }
+        Ok(self.population(facts))
+    }
+
+    fn population(&self, facts: &ImageFacts) -> Population {
+        let validated = &self.file().population;
+        let mut reasons: Vec<(String, String)> = Vec::new();
+        match facts.age {
+            None => reasons.push(("患者年龄未知".to_owned(), "the patient's age is not known".to_owned())),
+            Some(age) if age.0 >= validated.from_years && age.0 < validated.below_years => {}
+            // The age itself is patient data and stays out of texts that travel.
+            Some(_) => reasons.push(("患者年龄不在验证范围内".to_owned(), "the patient's age is outside".to_owned())),
+        }
+        if stated(facts.body_part.as_deref()).is_none() {
+            reasons.push(("检查部位未注明".to_owned(), "the body part is not stated".to_owned()));
+        }
+        match stated(facts.view.as_deref()) {
+            None => reasons.push(("投照体位未注明".to_owned(), "the view is not stated".to_owned())),
+            Some(view) if validated.views.iter().any(|known| known == view) => {}
+            Some(view) => reasons.push((
+                format!("该模型未在 {view} 位图像上验证"),
+                format!("the model was not validated on {view} views"),
+            )),
+        }
+        if reasons.is_empty() {
+            return Population::Validated;
+        }
+        let (zh, en): (Vec<String>, Vec<String>) = reasons.into_iter().unzip();
+        Population::Outside(Text {
+            zh: format!("超出已验证人群（{}）：{}", validated.description.zh, zh.join("，")),
+            en: format!("Outside the validated population ({}): {}", validated.description.en, en.join(", ")),
+        })
+    }
+}
+
+/// The value, unless it is empty.
+fn stated(value: Option<&str>) -> Option<&str> {
+    value.map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn check(code: ErrorCode, attribute: &str, value: &str, accepted: &[String]) -> Result<(), Fault> {
+    if accepted.iter().any(|known| known.eq_ignore_ascii_case(value)) {
+        return Ok(());
+    }
+    // A header can hold anything; only what looks like a Defined Term is repeated.
+    let is_term = value.len() <= 16
+        && value.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_' || b == b' ');
+    let shown = match (value.is_empty(), is_term) {
+        (true, _) => "missing".to_owned(),
+        (false, true) => value.to_owned(),
+        (false, false) => "not a known term".to_owned(),
+    };
+    Err(Fault::new(code, format!("{attribute} is {shown}; the model reads {}", accepted.join(", "))))
+}

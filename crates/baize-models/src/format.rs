@@ -1,0 +1,156 @@
+//! `manifest.toml` as it is written. Unknown keys are refused: a misspelt key must not silently mean a default.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Normalisation;
+use crate::networks::ResidualShape;
+
+/// A sentence or name in both languages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextFile {
+    /// Simplified Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestFile {
+    /// The model's folder name.
+    pub id: String,
+    /// The version's folder name: three numbers.
+    pub version: String,
+    /// The file with the weights, in burnpack format, in the manifest's folder.
+    pub weights: String,
+    /// SHA-256 of that file, lower-case hexadecimal.
+    pub sha256: String,
+    /// The command that made the weights.
+    pub created_by: String,
+    /// The licence of the weights.
+    pub license: String,
+    /// What the model is meant for.
+    pub intended_use: TextFile,
+    /// What computes.
+    pub network: NetworkFile,
+    /// Whether every image is also read mirrored and the two logits averaged, which doubles the cost.
+    pub flip_average: bool,
+    /// What goes in.
+    pub input: InputFile,
+    /// From logits to probabilities.
+    pub calibration: CalibrationFile,
+    /// What comes out, in the order of the logits.
+    pub labels: Vec<LabelFile>,
+    /// What the model may be shown.
+    pub accepts: AcceptsFile,
+    /// On whom the figures were measured.
+    pub population: PopulationFile,
+    /// What the weights were trained on.
+    pub training_data: Vec<DataFile>,
+    /// How well it does.
+    pub metrics: Vec<MetricFile>,
+}
+
+/// A network and its hyper-parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NetworkFile {
+    /// [`crate::networks::ResidualNet`].
+    ResidualCnn(ResidualShape),
+}
+
+/// The model's canvas and its normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputFile {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// What is done to the values.
+    pub normalisation: Normalisation,
+}
+
+/// Temperature scaling.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationFile {
+    /// Logits are divided by this.
+    pub temperature: f32,
+}
+
+/// One label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelFile {
+    /// Coding Scheme Designator, such as `SCT`.
+    pub scheme: String,
+    /// Code Value.
+    pub value: String,
+    /// Code Meaning.
+    pub meaning: TextFile,
+    /// Positive from this calibrated probability on.
+    pub threshold: f32,
+}
+
+/// What the model may be shown. All terms are upper case, as DICOM's Defined Terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptsFile {
+    /// Modality (0008,0060).
+    pub modalities: Vec<String>,
+    /// Body Part Examined (0018,0015).
+    pub body_parts: Vec<String>,
+    /// View Position (0018,5101).
+    pub views: Vec<String>,
+    /// The shorter side of the image must have this many pixels.
+    pub min_side: u32,
+}
+
+/// On whom the figures were measured. An image outside is still scored, and marked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PopulationFile {
+    /// For people, such as "children of 1 to 5 years".
+    pub description: TextFile,
+    /// From this age on.
+    pub from_years: f32,
+    /// Below this age.
+    pub below_years: f32,
+    /// View Positions that were measured.
+    pub views: Vec<String>,
+}
+
+/// A source of training data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: String,
+    /// Under which terms it may be used.
+    pub terms: String,
+    /// How to cite it.
+    pub citation: String,
+}
+
+/// One measured figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricFile {
+    /// Such as `auc`.
+    pub name: String,
+    /// The estimate.
+    pub value: f64,
+    /// Lower end of the 95 % interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+    /// On which images and how it was measured.
+    pub measured_on: String,
+}

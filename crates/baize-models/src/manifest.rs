@@ -1,0 +1,187 @@
+//! What a model is, what it may be shown, and what its answers mean.
+
+use baize_core::{Coded, Language, ModelRef, Text};
+use ndarray::{Array2, ArrayView2};
+
+use crate::ModelError;
+use crate::format::{ManifestFile, NetworkFile};
+
+/// One thing that a model looks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// What it is.
+    pub code: Coded,
+    /// The cut of this model version: present where the calibrated probability is at least this.
+    pub threshold: f32,
+}
+
+/// A validated manifest. Everything that turns pixels into a finding is in it, so that a threshold can never
+/// be used with other weights or another preprocessing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    file: ManifestFile,
+    labels: Vec<Label>,
+}
+
+impl Manifest {
+    /// Reads a manifest; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`ModelError::Manifest`], with the key that is unknown, missing or out of range.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, ModelError> {
+        let fail = |problem: String| ModelError::Manifest { origin: origin.to_owned(), problem };
+        let file: ManifestFile = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
+        Self::new(file).map_err(fail)
+    }
+
+    /// Checks what was read.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn new(file: ManifestFile) -> Result<Self, String> {
+        if let Some(problem) = problem(&file) {
+            return Err(problem);
+        }
+        let labels = file
+            .labels
+            .iter()
+            .map(|label| Label {
+                code: Coded {
+                    scheme: label.scheme.clone(),
+                    value: label.value.clone(),
+                    meaning: label.meaning.to_text(),
+                },
+                threshold: label.threshold,
+            })
+            .collect();
+        Ok(Self { file, labels })
+    }
+
+    /// The manifest as it is written.
+    pub fn file(&self) -> &ManifestFile {
+        &self.file
+    }
+
+    /// Which model, in which version.
+    pub fn model(&self) -> ModelRef {
+        ModelRef { id: self.file.id.clone(), version: self.file.version.clone() }
+    }
+
+    /// What the model is meant for, as a sentence for people.
+    pub fn intended_use(&self, language: Language) -> &str {
+        match language {
+            Language::Chinese => &self.file.intended_use.zh,
+            Language::English => &self.file.intended_use.en,
+        }
+    }
+
+    /// Height and width of the model's canvas in pixels.
+    pub fn input_size(&self) -> (usize, usize) {
+        (self.file.input.height, self.file.input.width)
+    }
+
+    /// What the model looks for, in the order of its outputs.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// Normalises an image that was fitted to [`Self::input_size`], as in training.
+    pub fn prepare(&self, fitted: ArrayView2<'_, f32>) -> Array2<f32> {
+        self.file.input.normalisation.apply(fitted)
+    }
+
+    /// The calibrated probability of a logit: temperature scaling (Guo et al. 2017).
+    pub fn probability(&self, logit: f32) -> f32 {
+        1.0 / (1.0 + (-logit / self.file.calibration.temperature).exp())
+    }
+}
+
+/// What is wrong with the values, naming the key.
+fn problem(file: &ManifestFile) -> Option<String> {
+    let name_ok = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if !name_ok(&file.id) {
+        return Some("id: use lower-case letters, digits and hyphens".to_owned());
+    }
+    if version_numbers(&file.version).is_none() {
+        return Some("version: use three numbers with dots, such as 0.1.0".to_owned());
+    }
+    if file.weights.is_empty() || file.weights.contains(['/', '\\']) || file.weights.starts_with('.') {
+        return Some("weights: name a file in the manifest's own folder".to_owned());
+    }
+    if file.sha256.len() != 64 || !file.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return Some("sha256: use 64 lower-case hexadecimal digits".to_owned());
+    }
+    if let Some(problem) = network_problem(file) {
+        return Some(problem);
+    }
+    if let Some(problem) = file.input.normalisation.problem() {
+        return Some(format!("input.normalisation: {problem}"));
+    }
+    if !(file.calibration.temperature.is_finite() && file.calibration.temperature > 0.0) {
+        return Some("calibration.temperature: must be above 0".to_owned());
+    }
+    if file.labels.is_empty() {
+        return Some("labels: a model without labels says nothing".to_owned());
+    }
+    for label in &file.labels {
+        if label.scheme.is_empty() || label.value.is_empty() || label.meaning.is_empty() {
+            return Some("labels: scheme, value and meaning (zh and en) must not be empty".to_owned());
+        }
+        if !(label.threshold > 0.0 && label.threshold < 1.0) {
+            return Some(format!("labels: the threshold of {} must lie between 0 and 1", label.value));
+        }
+    }
+    if file.accepts.modalities.is_empty() || file.accepts.body_parts.is_empty() {
+        return Some("accepts: modalities and body_parts must not be empty".to_owned());
+    }
+    let population = &file.population;
+    if !(population.from_years >= 0.0 && population.below_years > population.from_years) {
+        return Some("population: below_years must be above from_years".to_owned());
+    }
+    if file.intended_use.is_empty() || population.description.is_empty() {
+        return Some("intended_use and population.description: both zh and en must be given".to_owned());
+    }
+    None
+}
+
+fn network_problem(file: &ManifestFile) -> Option<String> {
+    let NetworkFile::ResidualCnn(shape) = &file.network;
+    let sound = |value: usize| (1..=4096).contains(&value);
+    if shape.widths.is_empty() || shape.widths.len() > 6 || shape.widths.len() != shape.blocks.len() {
+        return Some("network: widths and blocks need one entry per stage, 1 to 6 stages".to_owned());
+    }
+    if !sound(shape.stem) || !shape.widths.iter().chain(&shape.blocks).all(|value| sound(*value)) {
+        return Some("network: stem, widths and blocks must lie between 1 and 4096".to_owned());
+    }
+    let step = shape.reduction();
+    let side_ok = |side: usize| side >= step && side <= 4096 && side.is_multiple_of(step);
+    if !side_ok(file.input.height) || !side_ok(file.input.width) {
+        return Some(format!("input: height and width must be multiples of {step}, up to 4096"));
+    }
+    None
+}
+
+/// The three numbers of a version.
+pub(crate) fn version_numbers(version: &str) -> Option<[u32; 3]> {
+    let parts: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let numbers: [u32; 3] = parts.try_into().ok()?;
+    // Only one way to write a version: no signs, no leading zeros.
+    (format!("{}.{}.{}", numbers[0], numbers[1], numbers[2]) == version).then_some(numbers)
+}
+
+impl crate::format::TextFile {
+    fn is_empty(&self) -> bool {
+        self.zh.trim().is_empty() || self.en.trim().is_empty()
+    }
+
+    /// As the core type.
+    pub fn to_text(&self) -> Text {
+        Text { zh: self.zh.clone(), en: self.en.clone() }
+    }
+}
+
+#[cfg(test)]
+#[path = "manifest_tests.rs"]
+mod tests;
