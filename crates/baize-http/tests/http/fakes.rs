@@ -30,9 +30,9 @@ pub(crate) struct World {
     pub(crate) ready: AtomicBool,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) micros: AtomicU64,
-    pub(crate) reading_began: Notify,
-    pub(crate) reading_dropped: Notify,
-    pub(crate) release_reading: Notify,
+    pub(crate) work_began: Notify,
+    pub(crate) work_dropped: Notify,
+    pub(crate) release_work: Notify,
 }
 
 impl World {
@@ -44,9 +44,9 @@ impl World {
             ready: AtomicBool::new(true),
             events: broadcast::channel(16).0,
             micros: AtomicU64::new(NOW.as_micros()),
-            reading_began: Notify::new(),
-            reading_dropped: Notify::new(),
-            release_reading: Notify::new(),
+            work_began: Notify::new(),
+            work_dropped: Notify::new(),
+            release_work: Notify::new(),
         })
     }
 }
@@ -101,6 +101,11 @@ impl Intake for World {
             "duplicate" => Novelty::Duplicate,
             "variant" => Novelty::Variant,
             "panic" => panic!("made to"),
+            "wait" => {
+                self.work_began.notify_one();
+                self.release_work.notified().await;
+                Novelty::New
+            }
             code => return Err(Fault::new(ErrorCode::from_name(code).unwrap(), "As asked.")),
         };
         self.accepted.lock().unwrap().push((object, door, lane));
@@ -126,9 +131,9 @@ impl Reader for World {
             "ok" => analysed(),
             "panic" => panic!("made to"),
             "wait" => {
-                let _dropped = Dropped(&self.reading_dropped);
-                self.reading_began.notify_one();
-                self.release_reading.notified().await;
+                let _dropped = Dropped(&self.work_dropped);
+                self.work_began.notify_one();
+                self.release_work.notified().await;
                 analysed()
             }
             code => {

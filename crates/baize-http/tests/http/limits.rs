@@ -81,7 +81,7 @@ async fn begin(app: &App, request: Request<Body>) -> tokio::task::JoinHandle<u16
         tokio::spawn(
             async move { tower::ServiceExt::oneshot(router, request).await.unwrap().status().as_u16() },
         );
-    app.world.reading_began.notified().await;
+    app.world.work_began.notified().await;
     task
 }
 
@@ -94,7 +94,7 @@ async fn a_client_has_only_so_many_requests_under_way() {
     answer.problem(429, "quota_exceeded");
     assert_eq!(answer.header("retry-after"), "1");
     assert_eq!(app.get("/health/live").await.status, 200, "health is never counted");
-    app.world.release_reading.notify_waiters();
+    app.world.release_work.notify_waiters();
     assert_eq!((first.await.unwrap(), second.await.unwrap()), (200, 200));
     assert_eq!(app.get("/v1/studies").await.status, 200);
 }
@@ -105,7 +105,7 @@ async fn a_cancelled_request_gives_its_place_back() {
     let waiting = begin(&app, waiting("routine", 4000)).await;
     app.get("/v1/studies").await.problem(429, "quota_exceeded");
     waiting.abort();
-    app.world.reading_dropped.notified().await;
+    app.world.work_dropped.notified().await;
     assert!(waiting.await.unwrap_err().is_cancelled());
     assert_eq!(app.get("/v1/studies").await.status, 200);
     assert_eq!(app.post("/v1/infer", "application/dicom", object("1.2", "1.3", "ok")).await.status, 200);
@@ -123,7 +123,7 @@ async fn routine_uploads_cannot_use_up_the_memory_of_stat() {
         .await
         .problem(503, "saturated");
     let stat = begin(&app, waiting("stat", 4096)).await;
-    app.world.release_reading.notify_waiters();
+    app.world.release_work.notify_waiters();
     assert_eq!((routine.await.unwrap(), stat.await.unwrap()), (200, 200));
     let after = app.post("/v1/infer", "application/dicom", object("1.2", "1.3", "ok")).await;
     assert_eq!(after.status, 200, "the memory is free again");

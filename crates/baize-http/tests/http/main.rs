@@ -1,5 +1,11 @@
 //! The REST edge against fake ports.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which clippy does not count as tests"
+)]
+
 mod auth;
 mod dicomweb_client;
 mod events;

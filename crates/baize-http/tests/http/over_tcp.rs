@@ -47,29 +47,9 @@ async fn a_caller_that_hangs_up_cancels_the_work() {
     let (address, _server) = start(&app, options());
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&post("wait")).await.unwrap();
-    app.world.reading_began.notified().await;
+    app.world.work_began.notified().await;
     drop(stream);
-    app.world.reading_dropped.notified().await;
-}
-
-#[tokio::test]
-async fn an_object_that_came_in_whole_is_stored_although_the_caller_hung_up() {
-    let app = app();
-    let (address, _server) = start(&app, options());
-    let body = crate::harness::multipart(&[object("1.2", "1.3", "new")]);
-    let head = format!(
-        "POST /dicomweb/studies HTTP/1.1\r\nHost: x\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-        crate::harness::related(crate::harness::BOUNDARY),
-        body.len()
-    );
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    // All of the object and the boundary behind it, but not the end of the body.
-    stream.write_all(&body[..body.len() - 4]).await.unwrap();
-    drop(stream);
-    while app.world.accepted.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    app.world.work_dropped.notified().await;
 }
 
 #[tokio::test]
@@ -78,7 +58,7 @@ async fn shutdown_lets_requests_finish_and_takes_no_new_ones() {
     let (address, server) = start(&app, options());
     let mut waiting = TcpStream::connect(address).await.unwrap();
     waiting.write_all(&post("wait")).await.unwrap();
-    app.world.reading_began.notified().await;
+    app.world.work_began.notified().await;
     let mut listening = TcpStream::connect(address).await.unwrap();
     listening.write_all(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut head = [0; 12];
@@ -89,7 +69,7 @@ async fn shutdown_lets_requests_finish_and_takes_no_new_ones() {
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    app.world.release_reading.notify_waiters();
+    app.world.release_work.notify_waiters();
     let mut answer = String::new();
     waiting.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

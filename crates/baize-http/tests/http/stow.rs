@@ -5,7 +5,9 @@ use baize_core::Lane;
 use baize_core::ports::Door;
 use baize_http::HttpConfig;
 use bytes::Bytes;
+use http::Request;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use crate::fakes::object;
 use crate::harness::{BOUNDARY, app, app_with, config, multipart, related};
@@ -250,4 +252,22 @@ async fn too_many_parts_are_refused_and_say_what_was_kept() {
     let objects: Vec<_> = (1..=3).map(|n| object("1.2", &format!("1.{n}"), "new")).collect();
     let detail = app.stow("/dicomweb/studies", &objects).await.problem(400, "invalid_request");
     assert!(detail.contains("The first 2 were taken"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_cut_the_storing_short() {
+    let app = app();
+    let router = app.router.clone();
+    let request = Request::post("/dicomweb/studies")
+        .header("content-type", related(BOUNDARY))
+        .body(Body::from(multipart(&[object("1.2", "1.3", "wait")])))
+        .unwrap();
+    let handler = tokio::spawn(router.oneshot(request));
+    app.world.work_began.notified().await;
+    handler.abort();
+    assert!(handler.await.unwrap_err().is_cancelled());
+    app.world.release_work.notify_one();
+    while app.world.accepted.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
