@@ -43,13 +43,13 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let requests = Family::default();
         registry.register(
-            "http_requests",
+            "baize_http_requests",
             "HTTP requests answered, by route template and status",
             requests.clone(),
         );
         let seconds = Family::new_with_constructor(latency_buckets as fn() -> Histogram);
         registry.register(
-            "http_request_seconds",
+            "baize_http_request_seconds",
             "Time from a request's headers to its answer's, by route template",
             seconds.clone(),
         );

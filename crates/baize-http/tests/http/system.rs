@@ -56,10 +56,10 @@ async fn requests_are_counted_by_template_and_status() {
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
     let page = String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
     for line in [
-        r#"http_requests_total{route="/v1/studies/{study}",status="200"} 1"#,
-        r#"http_requests_total{route="/v1/studies/{study}",status="404"} 2"#,
-        r#"http_requests_total{route="unmatched",status="404"} 1"#,
-        r#"http_request_seconds_count{route="/v1/studies/{study}"} 3"#,
+        r#"baize_http_requests_total{route="/v1/studies/{study}",status="200"} 1"#,
+        r#"baize_http_requests_total{route="/v1/studies/{study}",status="404"} 2"#,
+        r#"baize_http_requests_total{route="unmatched",status="404"} 1"#,
+        r#"baize_http_request_seconds_count{route="/v1/studies/{study}"} 3"#,
     ] {
         assert!(page.contains(line), "{line} is missing in\n{page}");
     }
