@@ -1,1 +1,38 @@
-//! baize-engine
+//! The running engine: objects come in and are kept, jobs go through decoding, the device and drawing, and
+//! every job ends in exactly one report.
+//!
+//! [`Engine::start`] takes the loaded models and, for a server, the [`Storage`]; the engine then is the
+//! [`Intake`](baize_core::ports::Intake), [`Reader`](baize_core::ports::Reader),
+//! [`Events`](baize_core::ports::Events) and [`HealthCheck`](baize_core::ports::HealthCheck) that the edges
+//! talk to. Without storage it only reads, as `baize infer` does.
+//!
+//! ```text
+//! accept ─▶ spool ─▶ ledger ─▶ feeder ─┐
+//!                                      ├─▶ admission ─▶ decode ─▶ batch ─▶ device ─▶ draw ─▶ report
+//! read ────────────────────────────────┘
+//! ```
+//!
+//! What decides is `baize-sched`; what computes is one thread that owns the device; what decodes and draws is a
+//! bounded pool with a thread kept for STAT work. An image is in memory only from admission to report.
+//!
+//! Architecture Invariant: knows neither HTTP nor the DICOM network nor a database.
+
+mod config;
+mod device;
+mod dispatch;
+mod engine;
+mod error;
+mod events;
+mod feed;
+mod intake;
+mod metrics;
+mod model;
+mod pool;
+mod post;
+mod read;
+mod shared;
+
+pub use config::{Due, EngineConfig};
+pub use engine::{Engine, Storage};
+pub use error::EngineError;
+pub use metrics::Metrics;
