@@ -61,10 +61,13 @@ pub fn fit(pixels: ArrayView2<'_, f32>, height: usize, width: usize) -> Fitted {
 
 /// The image at another size, without regard to its aspect ratio; `None` where one of the sizes is empty.
 pub(crate) fn resize(pixels: ArrayView2<'_, f32>, height: usize, width: usize) -> Option<Array2<f32>> {
-    if pixels.dim() == (height, width) {
+    let (rows, columns) = pixels.dim();
+    if pixels.is_empty() || height * width == 0 {
+        return None;
+    }
+    if (rows, columns) == (height, width) {
         return Some(pixels.to_owned());
     }
-    let (rows, columns) = pixels.dim();
     let source: Vec<F32> = pixels.iter().map(|&value| F32::new(value)).collect();
     let source = TypedImageRef::new(u32::try_from(columns).ok()?, u32::try_from(rows).ok()?, &source).ok()?;
     let mut target = TypedImage::<F32>::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
