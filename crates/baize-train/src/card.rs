@@ -1,0 +1,144 @@
+//! The model card that a training run drafts.
+
+use std::fmt::Write as _;
+
+use crate::metrics::{Figures, Interval};
+
+/// What the card tells about the run.
+pub(crate) struct Story<'a> {
+    pub(crate) model: String,
+    pub(crate) command: &'a str,
+    pub(crate) training_images: usize,
+    pub(crate) validation_images: usize,
+    pub(crate) validation_patients: usize,
+    pub(crate) parameters: usize,
+    pub(crate) size: usize,
+    pub(crate) epochs: usize,
+    pub(crate) temperature: f64,
+    pub(crate) threshold: f64,
+    /// On validation images as they are.
+    pub(crate) plain: &'a Figures,
+    /// On the same images, changed as another site might have made them.
+    pub(crate) shifted: &'a Figures,
+}
+
+/// The card in English and Chinese.
+pub(crate) fn write(story: &Story<'_>) -> String {
+    let mut card = String::new();
+    // Writing to a String cannot fail.
+    let _ = english(&mut card, story);
+    let _ = chinese(&mut card, story);
+    card
+}
+
+fn percent(interval: Option<Interval>) -> String {
+    interval.map_or_else(|| "–".to_owned(), |i| format!("{:.3} ({:.3}–{:.3})", i.value, i.low, i.high))
+}
+
+fn table(card: &mut String, head: &str, names: [&str; 5], story: &Story<'_>) -> std::fmt::Result {
+    writeln!(card, "{head}\n|---|---|---|")?;
+    let (plain, shifted) = (story.plain, story.shifted);
+    writeln!(card, "| {} | {} | {} |", names[0], percent(plain.auc), percent(shifted.auc))?;
+    writeln!(card, "| {} | {} | {} |", names[1], percent(plain.sensitivity), percent(shifted.sensitivity))?;
+    writeln!(card, "| {} | {} | {} |", names[2], percent(plain.specificity), percent(shifted.specificity))?;
+    writeln!(card, "| {} | {:.3} | {:.3} |", names[3], plain.brier, shifted.brier)?;
+    writeln!(card, "| {} | {:.3} | {:.3} |\n", names[4], plain.ece, shifted.ece)
+}
+
+fn english(card: &mut String, s: &Story<'_>) -> std::fmt::Result {
+    writeln!(card, "# {}\n\n[中文](#中文)\n", s.model)?;
+    writeln!(
+        card,
+        "**Research use. Not a medical device. A physician must review every result.**\n\n\
+         ## What it is\n\
+         Gives the probability of pneumonia (SNOMED CT 233604007) on frontal chest radiographs of children of 1 to 5 \
+         years, and a heat map (Grad-CAM) of where the evidence lies. A residual network with {} weights, trained \
+         from scratch for {} epochs at {size} x {size} pixels; the logits of the image and of its mirror image are \
+         averaged.\n",
+        s.parameters,
+        s.epochs,
+        size = s.size
+    )?;
+    writeln!(
+        card,
+        "## Data\n\
+         Kermany, Zhang, Goldbaum: *Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for \
+         Classification*, Mendeley Data, rscbjbr9sj v2, 2018, CC BY 4.0; described in Kermany et al., *Cell* 172, \
+         1122–1131, 2018. Antero-posterior radiographs of one centre (Guangzhou Women and Children's Medical Center), \
+         as 224-pixel JPEG copies; the official training split only.\n\n\
+         {} images were learnt from and {} images of {} other patients were held back for validation. No patient is \
+         on both sides. Half of the validating patients were drawn at random, the other half have the lowest patient \
+         numbers, because numbers follow time. The official test split was not used.\n",
+        s.training_images, s.validation_images, s.validation_patients
+    )?;
+    writeln!(
+        card,
+        "## Results on the validation images\n\
+         95 % intervals from 1,000 resamples of patients. \"Shifted\" are the same images with zoom, exposure, blur, \
+         noise, collimation and markers changed, to imitate another site. Temperature ({:.3}) and threshold ({:.3}) \
+         were chosen on these images, so sensitivity, specificity and calibration are optimistic; the AUC of the \
+         averaged last weights is not selected for.\n",
+        s.temperature, s.threshold
+    )?;
+    let names = ["AUC", "Sensitivity", "Specificity", "Brier score", "Calibration error (ECE, 10 bins)"];
+    table(card, "| | as they are | shifted |", names, s)?;
+    writeln!(
+        card,
+        "## Limits\n\
+         - One centre, one age group, one view. Adults, lateral views and other body parts were never seen; an image \
+         whose age, view or body part is another or is not stated gets its score with the mark \"outside the validated \
+         population\", and the threshold means nothing there.\n\
+         - Expect lower figures elsewhere: networks trained on these images lose several points of AUC already on the \
+         official test split.\n\
+         - Probabilities assume that pneumonia is as frequent as its absence; at another prevalence they are off.\n\
+         - Labels are the readings of two physicians, not microbiology. Bacterial and viral pneumonia are not told apart.\n\
+         - A heat map shows what the network used, not the extent of disease.\n\n\
+         ## Made by\n`{}`\n",
+        s.command
+    )
+}
+
+fn chinese(card: &mut String, s: &Story<'_>) -> std::fmt::Result {
+    writeln!(card, "# 中文\n")?;
+    writeln!(
+        card,
+        "**仅供科研使用，不是医疗器械，所有结果须由医师复核。**\n\n\
+         ## 模型简介\n\
+         针对 1～5 岁儿童的正位胸片，给出肺炎（SNOMED CT 233604007）的概率，并以热力图（Grad-CAM）标出模型所依据的\
+         区域。模型为残差网络，共 {} 个参数，从零开始训练 {} 轮，输入为 {size} × {size} 像素；原图与左右镜像的输出取平均。\n",
+        s.parameters,
+        s.epochs,
+        size = s.size
+    )?;
+    writeln!(
+        card,
+        "## 数据\n\
+         Kermany、Zhang、Goldbaum：*Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for Classification*，\
+         Mendeley Data，rscbjbr9sj v2，2018，CC BY 4.0；另见 Kermany 等，*Cell* 172，1122–1131，2018。均为单中心（广州市妇女\
+         儿童医疗中心）前后位胸片的 224 像素 JPEG 副本，仅使用官方训练集。\n\n\
+         训练用图 {} 幅；验证用图 {} 幅，来自另外 {} 名患者，同一患者不会同时出现在两边。验证患者一半随机抽取，另一半取编号最小者\
+         （编号与时间相关）。未使用官方测试集。\n",
+        s.training_images, s.validation_images, s.validation_patients
+    )?;
+    writeln!(
+        card,
+        "## 验证集结果\n\
+         括号内为 95% 置信区间（按患者重抽样 1000 次）。“模拟偏移”指对同一批图像改变缩放、曝光、模糊、噪声、遮光和标记，以模拟其他\
+         机构的图像。温度系数（{:.3}）和阈值（{:.3}）即在这些图像上确定，因此灵敏度、特异度和校准结果偏乐观。\n",
+        s.temperature, s.threshold
+    )?;
+    let names = ["AUC", "灵敏度", "特异度", "Brier 分数", "校准误差（ECE，10 组）"];
+    table(card, "| | 原图 | 模拟偏移 |", names, s)?;
+    writeln!(
+        card,
+        "## 局限\n\
+         - 数据来自单一中心、单一年龄段、单一体位。模型从未见过成人、侧位或其他部位的图像；年龄、体位或部位不符或未注明时，仍给出分数，\
+         但标注“超出已验证人群”，此时阈值没有意义。\n\
+         - 在其他机构的表现会下降：同类模型仅在官方测试集上，AUC 就会下降数个百分点。\n\
+         - 概率按患病与未患病各占一半计算，患病率不同时会有偏差。\n\
+         - 标签为两位医师的阅片结论，并非病原学结果；不区分细菌性与病毒性肺炎。\n\
+         - 热力图反映的是模型的依据，并非病变范围。\n\n\
+         ## 生成命令\n`{}`",
+        s.command
+    )
+}

@@ -1,0 +1,39 @@
+//! A network's values as one flat list, for averaging and for comparing.
+
+use baize_models::networks::ResidualNet;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+struct Collect(Vec<f32>);
+
+impl ModuleVisitor for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.extend(param.val().into_data().iter::<f32>());
+    }
+}
+
+struct Assign<'a>(&'a [f32]);
+
+impl ModuleMapper for Assign<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            let shape = tensor.shape();
+            let (own, rest) = self.0.split_at(shape.num_elements());
+            self.0 = rest;
+            Tensor::from_data(TensorData::new(own.to_vec(), shape), &tensor.device())
+        })
+    }
+}
+
+/// Every weight and every running statistic, in the order of the fields. The network must not be on an
+/// autodiff device: take `valid()` first, which also gathers the running statistics.
+pub(crate) fn flatten(net: &ResidualNet) -> Vec<f32> {
+    let mut collect = Collect(Vec::with_capacity(net.num_params()));
+    net.visit(&mut collect);
+    collect.0
+}
+
+/// The network with the values of [`flatten`]; same conditions.
+pub(crate) fn assign(net: ResidualNet, values: &[f32]) -> ResidualNet {
+    net.map(&mut Assign(values))
+}
