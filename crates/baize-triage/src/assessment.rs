@@ -31,6 +31,8 @@ pub struct Assessment {
     pub complaints: Vec<Complaint>,
     /// Phrases of the complaint that meet a manual criterion, or are negated.
     pub red_flags: Vec<RedFlag>,
+    /// Since when, on which side, where to.
+    pub circumstances: Circumstances,
     /// Words of the complaint that were not understood.
     pub unknown_words: Vec<TextSpan>,
     /// Where to send the patient.
@@ -100,6 +102,49 @@ pub struct Complaint {
     pub span: Option<Span>,
     /// Whether the text says that it is not there.
     pub negated: bool,
+    /// How it is meant.
+    pub kind: ComplaintKind,
+}
+
+/// How a complaint is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ComplaintKind {
+    /// Sent as a code.
+    Sent,
+    /// The patient has it now.
+    Present,
+    /// It belongs to the past; it counts for nothing here.
+    History,
+    /// The text suspects it.
+    Suspected,
+}
+
+/// What the text says around the complaints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Circumstances {
+    /// How long the complaint has lasted.
+    pub duration_minutes: Option<u32>,
+    /// The side of the body.
+    pub side: Option<Side>,
+    /// Whether a pain radiates.
+    pub radiates: bool,
+    /// The parts of the body that it radiates to, as far as the text says.
+    pub radiates_to: Vec<String>,
+}
+
+/// A side of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Left.
+    Left,
+    /// Right.
+    Right,
+    /// Both.
+    Both,
+    /// One, not said which.
+    One,
 }
 
 /// A phrase that meets a manual criterion.
@@ -111,10 +156,14 @@ pub struct RedFlag {
     pub level: LevelCn,
     /// For people.
     pub text: Words,
+    /// The words themselves.
+    pub words: String,
     /// Where it was read.
     pub span: Span,
     /// Whether the text says that it is not there; then it raises nothing.
     pub negated: bool,
+    /// Whether the text only suspects it.
+    pub suspected: bool,
 }
 
 /// The second reader's opinion of the nurse's level; absent without a nurse's level or a model that could run.

@@ -149,7 +149,7 @@ impl FeatureSchema {
     /// Everything that [`Self::build`] writes has a place.
     fn check(&self) -> Result<(), RuleError> {
         let mut written = Writer { schema: self, values: self.typical.clone(), lost: None };
-        written.request(&Request::default(), &[]);
+        written.request(&Request::default(), &[], &[]);
         for word in SEXES
             .map(|(_, word)| word)
             .into_iter()
@@ -199,11 +199,12 @@ impl FeatureSchema {
         name.starts_with("pmh_") && self.index.contains_key(name)
     }
 
-    /// The features of a request whose complaints are `codes` (negated ones left out). Codes and names that do not
-    /// exist are impossible after parsing and change nothing.
-    pub fn build(&self, request: &Request, codes: &[String]) -> Features {
+    /// The features of a request whose complaints are `codes` (negated ones left out) and whose history is `history`:
+    /// what was sent, and what the text adds. A name that does not exist is impossible after parsing and changes
+    /// nothing. For a row of training data both are the row's columns, as in the request.
+    pub fn build(&self, request: &Request, codes: &[String], history: &[String]) -> Features {
         let mut writer = Writer { schema: self, values: self.typical.clone(), lost: None };
-        writer.request(request, codes);
+        writer.request(request, codes, history);
         Features { values: writer.values }
     }
 
@@ -272,7 +273,7 @@ impl Writer<'_> {
         }
     }
 
-    fn request(&mut self, request: &Request, codes: &[String]) {
+    fn request(&mut self, request: &Request, codes: &[String], history: &[String]) {
         let vitals = &request.vitals;
         let pair = vitals.systolic_bp.zip(vitals.diastolic_bp);
         let shock = vitals.heart_rate.zip(vitals.systolic_bp).filter(|(_, pressure)| *pressure > 0.0);
@@ -295,19 +296,15 @@ impl Writer<'_> {
         self.choice("avpu", vitals.avpu, &AVPUS);
         self.choice("oxygen", vitals.on_oxygen, &[(true, "oxygen_yes"), (false, "oxygen_no")]);
         self.choice("pregnancy", request.pregnant, &[(true, "pregnancy_yes"), (false, "pregnancy_no")]);
-        self.names("complaint", Some(codes));
-        self.names("history", request.history.as_deref());
+        // No complaint recognised is as good as none given; an empty history is a healthy patient.
+        self.names("complaint", codes.is_empty(), codes);
+        self.names("history", request.history.is_none(), history);
     }
 
-    fn names(&mut self, group: &str, names: Option<&[String]>) {
-        let absent = match group {
-            // No complaint recognised is as good as none given; an empty history is a healthy patient.
-            "complaint" => names.is_none_or(<[String]>::is_empty),
-            _ => names.is_none(),
-        };
-        self.set(&format!("{group}_missing"), f32::from(u8::from(absent)));
-        self.set(&format!("{group}_count"), names.map_or(0.0, |names| names.len() as f32));
-        for name in names.into_iter().flatten() {
+    fn names(&mut self, group: &str, missing: bool, names: &[String]) {
+        self.set(&format!("{group}_missing"), f32::from(u8::from(missing)));
+        self.set(&format!("{group}_count"), names.len() as f32);
+        for name in names {
             self.set(name, 1.0);
         }
     }
@@ -336,7 +333,7 @@ mod tests {
     fn what_is_unknown_is_typical_and_flagged() {
         let schema = FeatureSchema::builtin().unwrap();
         let at = |features: &Features, name: &str| features.values()[schema.index(name).unwrap()];
-        let nothing = schema.build(&Request::default(), &[]);
+        let nothing = schema.build(&Request::default(), &[], &[]);
         assert_eq!(at(&nothing, "heart_rate"), 84.0);
         assert_eq!(at(&nothing, "heart_rate_missing"), 1.0);
         assert_eq!(at(&nothing, "shock_index_missing"), 1.0);
@@ -350,7 +347,7 @@ mod tests {
             history: Some(Vec::new()),
             ..Request::default()
         };
-        let some = schema.build(&request, &["cc_chestpain".to_owned()]);
+        let some = schema.build(&request, &["cc_chestpain".to_owned()], &[]);
         assert_eq!(at(&some, "age_years"), 30.0);
         assert_eq!(at(&some, "heart_rate"), 120.0);
         assert_eq!(at(&some, "heart_rate_missing"), 0.0);

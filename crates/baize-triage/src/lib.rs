@@ -3,11 +3,10 @@
 //!
 //! ```
 //! use baize_triage::{RuleSet, Triage, assess_json};
-//! use baize_triage::complaint::{ComplaintReader, Lexicon};
+//! use baize_triage::complaint::Lexicon;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let reader = ComplaintReader::new(Lexicon::builtin()?)?;
-//! let triage = Triage::new(RuleSet::builtin()?, reader, None)?;
+//! let triage = Triage::new(RuleSet::builtin()?, Lexicon::builtin()?, None)?;
 //! let request = serde_json::json!({ "age_years": 58, "chief_complaint": "胸痛2小时", "vitals": { "heart_rate": 186 } });
 //! let assessment = assess_json(&triage, &request).map_err(|errors| errors[0].to_string())?;
 //! assert_eq!(assessment["level_cn"], 1);

@@ -1,19 +1,19 @@
 //! From a request to an assessment.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use baize_core::ErrorCode;
-use baize_core::Fault;
+use baize_core::{ErrorCode, Fault};
 
 use crate::assessment::{
     Assessment, Basis, Complaint, Explanation, LevelWords, ModelState, ModelStatus, SecondReader, Standing,
 };
+use crate::complaint::{ComplaintReader, Lexicon};
 use crate::features::{FeatureSchema, Features};
 use crate::level::{Acuity, LevelCn, Words};
 use crate::model::{AcuityModel, ModelOutput};
 use crate::request::{Request, Vitals, Vocabulary};
 use crate::rules::{Effect, Facts, FiredRule, News2Result, RuleError, RuleSet};
-use crate::understood::ComplaintReader;
 use crate::understood::Understood;
 
 /// The features an explanation names.
@@ -24,7 +24,9 @@ const CALMEST: LevelCn = LevelCn::LEAST_URGENT;
 /// Everything that assessing takes. Deterministic: the same request gives the same assessment.
 pub struct Triage {
     rules: RuleSet,
+    lexicon: Lexicon,
     reader: ComplaintReader,
+    red_flag_source: String,
     schema: FeatureSchema,
     model: Option<Arc<dyn AcuityModel>>,
 }
@@ -47,19 +49,24 @@ impl Triage {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// Rules that speak of red flags which the reader does not know, or a model of another feature schema.
+    /// Rules that speak of red flags which the lexicon does not have, a lexicon of other complaint codes, or a model of
+    /// another feature schema.
     pub fn new(
         rules: RuleSet,
-        reader: ComplaintReader,
+        lexicon: Lexicon,
         model: Option<Arc<dyn AcuityModel>>,
     ) -> Result<Self, RuleError> {
         let schema = FeatureSchema::builtin()?;
-        let known = Understood::red_flag_ids(&reader);
+        if !lexicon.codes().eq(schema.complaints().iter().map(String::as_str)) {
+            let reason = "the codes of the lexicon are not those of the feature schema";
+            return Err(RuleError::invalid("codes.toml", reason));
+        }
+        let known: BTreeSet<&str> = lexicon.red_flags().collect();
         for (header, ids) in [
             (&rules.chinese.header, rules.chinese.red_flags()),
             (&rules.departments.header, rules.departments.red_flags()),
         ] {
-            if let Some(id) = ids.into_iter().find(|id| !known.contains(*id)) {
+            if let Some(id) = ids.into_iter().find(|id| !known.contains(id)) {
                 return Err(RuleError::invalid(&header.id, format!("the lexicon has no red flag {id}")));
             }
         }
@@ -70,7 +77,10 @@ impl Triage {
             let reason = format!("{} wants feature schema {wants}; this is {has}", model.model());
             return Err(RuleError::invalid("features.toml", reason));
         }
-        Ok(Self { rules, reader, schema, model })
+        let sources = lexicon.headers().find(|(file, _)| *file == "red_flags.toml");
+        let red_flag_source = sources.map(|(_, header)| header.source.clone()).unwrap_or_default();
+        let reader = ComplaintReader::new(&lexicon);
+        Ok(Self { rules, lexicon, reader, red_flag_source, schema, model })
     }
 
     /// The rules in use.
@@ -90,8 +100,7 @@ impl Triage {
 
     /// The features that a model sees of a request: those of training rows are built here too.
     pub fn features(&self, request: &Request) -> Features {
-        let understood = Understood::new(&self.reader, &self.schema, request);
-        self.schema.build(request, &understood.codes)
+        self.understand(request, None).features
     }
 
     /// Assesses one patient.
@@ -119,8 +128,8 @@ impl Triage {
     }
 
     fn understand<'a>(&self, request: &'a Request, standing: Option<&'a Standing>) -> Case<'a> {
-        let understood = Understood::new(&self.reader, &self.schema, request);
-        let features = self.schema.build(request, &understood.codes);
+        let understood = Understood::new(&self.lexicon, &self.reader, &self.schema, request);
+        let features = self.schema.build(request, &understood.codes, &understood.history);
         Case { request, understood, features, standing }
     }
 
@@ -149,7 +158,7 @@ impl Triage {
             }
         }
         .into_iter();
-        let mut opinion = |case| {
+        let opinion = |case| {
             if !inside(&case) {
                 return without(ModelState::OutsidePopulation);
             }
@@ -158,7 +167,7 @@ impl Triage {
                 None => without(ModelState::Failed),
             }
         };
-        cases.iter().map(|case| opinion(case)).collect()
+        cases.iter().map(opinion).collect()
     }
 
     fn conclude(&self, case: &Case<'_>, opinion: Option<Opinion>) -> Assessment {
@@ -166,11 +175,12 @@ impl Triage {
         let facts = Facts {
             request: case.request,
             codes: &case.understood.codes,
+            history: &case.understood.history,
             red_flags: &case.understood.active_red_flags,
             previous: case.standing.map(|standing| &standing.vitals),
         };
         let (news2, mut rules_fired) = self.rules.assess(&facts);
-        rules_fired.extend(case.understood.unmapped_red_flags(&self.rules.chinese));
+        rules_fired.extend(case.understood.red_flag_rules(&self.red_flag_source));
         rules_fired.sort_by_key(|rule| (rule.level, rule.effect == Effect::Consider));
         let basis = self.basis(case, opinion.output.as_ref(), &rules_fired);
         let (acuity, level_cn) = self.levels(case, &basis);
@@ -188,6 +198,7 @@ impl Triage {
             rules_fired,
             complaints: case.understood.complaints.clone(),
             red_flags: case.understood.red_flags.clone(),
+            circumstances: case.understood.circumstances.clone(),
             unknown_words: case.understood.unknown.clone(),
             department,
             target_minutes: self.rules.policy.target_minutes(acuity),

@@ -1,13 +1,19 @@
 //! Both sides of every cut of every table. The expected values are written from the published tables, not from the rule
 //! files: they have to agree.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use baize_triage::RuleSet;
+use std::sync::LazyLock;
+
 use baize_triage::request::{Avpu, Request, Vital, Vitals};
 use baize_triage::rules::{Effect, Facts, FiredRule, News2Result};
 
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builtin().unwrap());
+
 fn assess(request: &Request) -> (News2Result, Vec<FiredRule>) {
-    let facts = Facts { request, codes: &[], red_flags: &[], previous: None };
-    RuleSet::builtin().unwrap().assess(&facts)
+    let facts = Facts { request, codes: &[], history: &[], red_flags: &[], previous: None };
+    RULES.assess(&facts)
 }
 
 fn with(vital: Vital, value: f64, age_years: f64) -> Request {
@@ -270,8 +276,9 @@ fn a_fall_of_pressure_since_the_last_measurement() {
     ] {
         let request = with(Vital::SystolicBp, now, 50.0);
         let previous = Vitals { systolic_bp: Some(before), ..Vitals::default() };
-        let facts = Facts { request: &request, codes: &[], red_flags: &[], previous: Some(&previous) };
-        let (_, fired) = RuleSet::builtin().unwrap().assess(&facts);
+        let facts =
+            Facts { request: &request, codes: &[], history: &[], red_flags: &[], previous: Some(&previous) };
+        let (_, fired) = RULES.assess(&facts);
         let fell = fired.iter().find(|rule| rule.id == "cn2018.systolic_bp.fall");
         assert_eq!(fell.map(|rule| rule.level.get()), fires.then_some(1), "{before} to {now}");
     }
@@ -375,8 +382,8 @@ fn manual_criteria_of_codes_and_ages() {
     for (code, age, expected) in cases {
         let request = Request { age_months: age.map(|years| years * 12.0), ..Request::default() };
         let codes = [code.to_owned()];
-        let facts = Facts { request: &request, codes: &codes, red_flags: &[], previous: None };
-        let (_, fired) = RuleSet::builtin().unwrap().assess(&facts);
+        let facts = Facts { request: &request, codes: &codes, history: &[], red_flags: &[], previous: None };
+        let (_, fired) = RULES.assess(&facts);
         let found = fired.iter().map(|rule| rule.level.get()).min().unwrap_or(4);
         assert_eq!(found, expected, "{code} at {age:?}");
     }

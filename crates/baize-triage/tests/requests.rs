@@ -1,13 +1,19 @@
 //! Every field, out of range, of the wrong type, missing, huge, in full-width digits or with units: taken or refused by
 //! name, and never lost.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::LazyLock;
+
 use baize_triage::request::{ArrivalMode, Avpu, FieldProblem, Request, Sex, Vocabulary};
 use baize_triage::{Acuity, FeatureSchema, FieldError, RuleSet};
 use serde_json::{Value, json};
 
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builtin().unwrap());
+static SCHEMA: LazyLock<FeatureSchema> = LazyLock::new(|| FeatureSchema::builtin().unwrap());
+
 fn parse(value: &Value) -> Result<Request, Vec<FieldError>> {
-    let (rules, schema) = (RuleSet::builtin().unwrap(), FeatureSchema::builtin().unwrap());
-    Request::from_json(value, Vocabulary { ranges: &rules.ranges, schema: &schema })
+    Request::from_json(value, Vocabulary { ranges: &RULES.ranges, schema: &SCHEMA })
 }
 
 fn vitals(value: Value) -> Value {

@@ -1,5 +1,7 @@
 //! A rule file with a mistake is refused when it is loaded, and the message says where.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::HashMap;
 
 use baize_triage::rules::Facts;
@@ -100,7 +102,7 @@ fn a_hospital_replaces_a_file_and_only_that() {
     let rules = RuleSet::from_dir(dir.path()).unwrap();
     let mut request = Request::default();
     request.vitals.systolic_bp = Some(210.0);
-    let facts = Facts { request: &request, codes: &[], red_flags: &[], previous: None };
+    let facts = Facts { request: &request, codes: &[], history: &[], red_flags: &[], previous: None };
     let (_, fired) = rules.assess(&facts);
     assert_eq!(fired[0].level, LevelCn::MOST_URGENT);
     assert_eq!(rules.news2.header.version, "2017");

@@ -7,6 +7,7 @@ use super::error::{FieldError, FieldProblem};
 use super::nearest::nearest;
 use super::quantity::{Written, normalised, read};
 use super::{Request, Vital, Vitals};
+use crate::complaint::MAX_CHARS;
 use crate::features::FeatureSchema;
 use crate::level::{Acuity, Words, number};
 use crate::rules::{Range, Ranges};
@@ -53,7 +54,6 @@ const VITAL_FIELDS: [&str; 13] = [
 ];
 
 const ENCOUNTER_LETTERS: usize = 128;
-const COMPLAINT_LETTERS: usize = 2000;
 /// Longer than any number with its unit.
 const QUANTITY_BYTES: usize = 96;
 /// Problems reported at once; a hostile request has no end of them.
@@ -107,7 +107,7 @@ impl Parser<'_> {
             age_months: self.age(fields),
             sex: self.choice(fields, "", "sex"),
             arrival_mode: self.choice(fields, "", "arrival_mode"),
-            chief_complaint: self.text(fields, "chief_complaint", COMPLAINT_LETTERS),
+            chief_complaint: self.text(fields, "chief_complaint", MAX_CHARS),
             complaint_codes: self.complaint_codes(fields).unwrap_or_default(),
             vitals: fields.get("vitals").map(|vitals| self.vitals(vitals)).unwrap_or_default(),
             history: self.history(fields),

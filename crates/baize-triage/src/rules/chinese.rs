@@ -51,8 +51,7 @@ pub struct ChineseLevels {
     tachypnoea_above: f64,
     pressure_fall: PressureFall,
     consciousness: Vec<Consciousness>,
-    complaints: Vec<Criterion>,
-    red_flags: Vec<Criterion>,
+    criteria: Vec<Criterion>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,9 +111,7 @@ struct File {
     tachypnoea: Tachypnoea,
     pressure_fall: PressureFall,
     consciousness: Vec<Consciousness>,
-    complaint: Vec<Criterion>,
-    #[serde(default)]
-    red_flag: Vec<Criterion>,
+    criterion: Vec<Criterion>,
 }
 
 #[derive(Deserialize)]
@@ -181,37 +178,32 @@ impl ChineseLevels {
             tachypnoea_above: content.tachypnoea.above,
             pressure_fall: content.pressure_fall,
             consciousness: content.consciousness,
-            complaints: content.complaint,
-            red_flags: content.red_flag,
+            criteria: content.criterion,
         };
         let vital_ids = rules.vitals.iter().flat_map(|table| table.bands.outcomes()).map(|band| &band.id);
         let ids = vital_ids
             .chain(rules.consciousness.iter().map(|row| &row.id))
-            .chain(rules.criteria().map(|row| &row.id))
+            .chain(rules.criteria.iter().map(|row| &row.id))
             .chain([&rules.pressure_fall.id]);
         unique(file, ids.map(String::as_str))?;
         unique(file, rules.vitals.iter().map(|table| table.vital.field()))?;
-        for row in rules.criteria() {
-            if row.codes.is_empty() == row.red_flags.is_empty() {
-                let reason = format!("{}: a criterion needs either codes or red flags", row.id);
+        for row in rules.criteria.iter() {
+            if row.codes.is_empty() && row.red_flags.is_empty() {
+                let reason = format!("{}: a criterion needs codes or red flags", row.id);
                 return Err(RuleError::invalid(file, reason));
             }
         }
         Ok(rules)
     }
 
-    fn criteria(&self) -> impl Iterator<Item = &Criterion> {
-        self.complaints.iter().chain(&self.red_flags)
-    }
-
     /// The complaint codes that the rules speak of.
     pub(super) fn codes(&self) -> impl Iterator<Item = &str> {
-        self.criteria().flat_map(|row| &row.codes).map(String::as_str)
+        self.criteria.iter().flat_map(|row| &row.codes).map(String::as_str)
     }
 
     /// The ids of the red flags that the rules speak of.
     pub fn red_flags(&self) -> BTreeSet<&str> {
-        self.criteria().flat_map(|row| &row.red_flags).map(String::as_str).collect()
+        self.criteria.iter().flat_map(|row| &row.red_flags).map(String::as_str).collect()
     }
 
     /// The name, colour and response time of a level.
@@ -294,7 +286,8 @@ impl ChineseLevels {
     fn manual(&self, facts: &Facts<'_>) -> impl Iterator<Item = FiredRule> {
         let age = facts.request.age_years();
         let facts = *facts;
-        self.criteria()
+        self.criteria
+            .iter()
             .filter(move |row| {
                 row.above_age_years.is_none_or(|limit| age.is_none_or(|years| years > limit))
                     && row.below_age_years.is_none_or(|limit| age.is_none_or(|years| years < limit))

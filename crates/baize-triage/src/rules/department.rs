@@ -146,7 +146,8 @@ impl Condition {
     fn is_codes_alone(&self) -> bool {
         let nothing = Self {
             codes: self.codes.clone(),
-            red_flags: Vec::new(),
+            // Another way to meet the rule, no further condition.
+            red_flags: self.red_flags.clone(),
             level_at_most: None,
             level_at_least: None,
             from_age_years: None,

@@ -12,6 +12,8 @@ pub struct Facts<'a> {
     pub request: &'a Request,
     /// Complaint codes that hold: those sent and those read, without the negated ones.
     pub codes: &'a [String],
+    /// `pmh_*` names that were sent or that the text calls history.
+    pub history: &'a [String],
     /// Ids of the red flags that hold.
     pub red_flags: &'a [String],
     /// The vital signs before these, in a re-assessment.
@@ -31,7 +33,7 @@ impl Facts<'_> {
 
     /// Whether any of these items of history was given.
     pub(super) fn any_history(&self, names: &[String]) -> bool {
-        self.request.history.iter().flatten().any(|name| names.contains(name))
+        self.history.iter().any(|name| names.contains(name))
     }
 }
 

@@ -47,7 +47,8 @@ struct File {
 impl MissingRules {
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, RuleError> {
         let (header, content): (_, File) = parse(file, text)?;
-        let nobody = Facts { request: &Default::default(), codes: &[], red_flags: &[], previous: None };
+        let nobody =
+            Facts { request: &Default::default(), codes: &[], history: &[], red_flags: &[], previous: None };
         match content.ask.iter().find(|ask| is_missing(&ask.field, &nobody).is_none()) {
             Some(ask) => Err(RuleError::invalid(file, format!("there is no field {}", ask.field))),
             None => Ok(Self { header, asks: content.ask }),
