@@ -1,7 +1,7 @@
 //! Joins body parts with symptoms and collects the complaints of a text.
 
 use super::context::Context;
-use super::entry::Entry;
+use super::entry::{Entry, SymptomWord};
 use super::grammar::Grammar;
 use super::lexicon::Inner;
 use super::part::find_all;
@@ -40,6 +40,7 @@ impl<'a> Composition<'a> {
         this.radiations();
         this.symptoms();
         this.phrases();
+        this.measurements();
         this.combinations();
         this.yield_to_narrower();
         this.found.sort_by_key(|f| (tokens[f.first].start, f.last, f.code));
@@ -81,7 +82,6 @@ impl<'a> Composition<'a> {
             if parts.is_empty() {
                 parts = self.bodies_beside(cue, false);
             }
-            // "腰腿放射痛" names two parts and no direction: the first is where it starts.
             for &part in &parts {
                 self.used[part] = true;
             }
@@ -106,23 +106,33 @@ impl<'a> Composition<'a> {
             let Some(entry) = at.and_then(|at| self.entry(at)) else { break };
             if entry.body.is_some() && entry.symptom.is_none() {
                 parts.extend(at);
-            } else if entry.is_clinical() || entry.ends_scope {
-                break;
-            } else if !ahead && !parts.is_empty() && !entry.and && entry.side.is_none() && !entry.towards {
+                continue;
+            }
+            // Behind the cue a word that joins nothing ends the list: "胳膊抬起来时腿放射痛".
+            let ends_list =
+                !ahead && !parts.is_empty() && !entry.and && entry.side.is_none() && !entry.towards;
+            if entry.is_clinical() || entry.ends_scope || ends_list {
                 break;
             }
         }
         parts
     }
 
-    /// Every symptom word, with the body parts before it, or after it ("pain in the knee").
+    /// Every symptom word, with the body parts before it, or after it ("pain in the knee"), or before the last comma
+    /// ("twisted ankle, swollen").
     fn symptoms(&mut self) {
         let mut group: Vec<usize> = Vec::new();
+        let mut carried: Vec<usize> = Vec::new();
         let mut group_composed = false;
         let mut unknown = 0;
         for at in 0..self.tokens.len() {
             let token = self.tokens[at];
             if token.ends_clause() {
+                if !token.is_comma() {
+                    carried.clear();
+                } else if !group.is_empty() {
+                    carried.clone_from(&group);
+                }
                 group.clear();
                 continue;
             }
@@ -134,20 +144,29 @@ impl<'a> Composition<'a> {
                 continue;
             }
             let Some(entry) = token.entry() else { continue };
-            if entry.ends_scope && group_composed {
-                group.clear();
-            }
             if let Some(word) = entry.symptom {
-                let bodies = if group.is_empty() { self.bodies_after(at, word.symptom) } else { group.clone() };
-                let composed = self.compose(at, word.symptom, &bodies);
+                let bodies =
+                    if group.is_empty() { self.bodies_after(at, word.symptom) } else { group.clone() };
+                let carries =
+                    bodies.is_empty() && self.tokens.get(at + 1).is_none_or(|t| !t.is(|e| e.body.is_some()));
+                let composed = if carries {
+                    self.compose_carried(at, word, &carried)
+                } else {
+                    self.compose(at, word.symptom, &bodies)
+                };
                 group_composed |= composed && !group.is_empty();
-                if !composed && !word.bound && entry.codes.is_empty() {
-                    if let Some(code) = self.grammar().alone(word.symptom) {
-                        self.push(code, at, at, self.contexts[at], self.grammar().symptoms[word.symptom].weak);
-                    }
+                if composed && !carries {
+                    carried = bodies;
+                }
+                if !composed
+                    && !word.bound
+                    && entry.codes.is_empty()
+                    && let Some(code) = self.grammar().alone(word.symptom)
+                {
+                    self.push(code, at, at, self.contexts[at], self.grammar().symptoms[word.symptom].weak);
                 }
             } else if entry.body.is_some() && !self.used[at] {
-                if group_composed {
+                if group_composed || !group.last().is_some_and(|&last| self.is_list(last, at)) {
                     group.clear();
                     group_composed = false;
                 }
@@ -155,6 +174,24 @@ impl<'a> Composition<'a> {
                 unknown = 0;
             }
         }
+    }
+
+    /// Only words that join stand between two body parts, so that they share a symptom.
+    fn is_list(&self, first: usize, second: usize) -> bool {
+        self.tokens[first + 1..second].iter().all(|token| match token.piece {
+            Piece::Phrase(entry) => entry.and || entry.side.is_some() || entry.plain && !entry.is_clinical(),
+            Piece::Punctuation(_) => !token.ends_clause(),
+            Piece::Number(_) | Piece::Unknown => false,
+        })
+    }
+
+    /// A symptom after a comma, at the body part before it: where the grammar knows the two together, or where the
+    /// word needs a body part.
+    fn compose_carried(&mut self, at: usize, word: SymptomWord, carried: &[usize]) -> bool {
+        let fits = |body| word.bound || self.grammar().compose(body, word.symptom).is_some();
+        let known = |&&part: &&usize| self.entry(part).and_then(|entry| entry.body).is_some_and(fits);
+        let Some(&part) = carried.iter().rev().find(known) else { return false };
+        self.compose(at, word.symptom, &[part])
     }
 
     fn bodies_after(&self, symptom_at: usize, symptom: usize) -> Vec<usize> {
@@ -173,7 +210,8 @@ impl<'a> Composition<'a> {
                     break;
                 }
                 parts.push(at);
-            } else if entry.negation.is_some() || !entry.codes.is_empty() || (entry.ends_scope && commas > 0) {
+            } else if entry.negation.is_some() || !entry.codes.is_empty() || (entry.ends_scope && commas > 0)
+            {
                 break;
             }
         }
@@ -218,6 +256,26 @@ impl<'a> Composition<'a> {
                 }
             }
             self.used[at] |= !entry.codes.is_empty() || !entry.flags.is_empty() || entry.condition.is_some();
+        }
+    }
+
+    /// Values that are complaints of themselves ("BP 210/110", 血糖33).
+    fn measurements(&mut self) {
+        for at in 0..self.tokens.len() {
+            let Some(id) = self.entry(at).and_then(|entry| entry.measured) else { continue };
+            for (token, value_at) in self.tokens[at + 1..].iter().take(REACH / 2).zip(at + 1..) {
+                match token.piece {
+                    Piece::Number(value) => {
+                        if let Some(code) = self.grammar().measured[id].code(value) {
+                            self.push(code, at, value_at, self.contexts[at], false);
+                        }
+                        break;
+                    }
+                    Piece::Phrase(entry) if entry.plain => {}
+                    Piece::Punctuation(':' | '=' | '>' | '-') => {}
+                    _ => break,
+                }
+            }
         }
     }
 

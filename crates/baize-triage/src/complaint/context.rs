@@ -53,6 +53,9 @@ pub(super) fn contexts(tokens: &[Token<'_>]) -> Vec<Context> {
             scope.history = false;
             scope.suspected = false;
         }
+        if entry.denied {
+            scope.negation = Some(Negation::Clause);
+        }
         match entry.negation {
             Some(Negation::After) => mark_back(tokens, &mut contexts, at, |c| c.negated = true),
             Some(kind) => {
@@ -99,7 +102,8 @@ pub(super) fn contexts(tokens: &[Token<'_>]) -> Vec<Context> {
 fn comma(tokens: &[Token<'_>], at: usize, scope: &mut Scope) {
     let keeps_negation = scope.negation == Some(Negation::Clause) && list_goes_on(tokens, at);
     let next = tokens[at + 1..].iter().filter_map(Token::entry).find(|entry| !entry.plain);
-    let keeps_history = scope.history && next.is_some_and(|e| e.condition.is_some() && e.codes.is_empty() && e.flags.is_empty());
+    let keeps_history = scope.history
+        && next.is_some_and(|e| e.condition.is_some() && e.codes.is_empty() && e.flags.is_empty());
     *scope = Scope {
         negation: scope.negation.filter(|_| keeps_negation),
         history: keeps_history,

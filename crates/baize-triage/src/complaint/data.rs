@@ -42,6 +42,8 @@ pub(super) struct GrammarFile {
     pub(super) together: Vec<TogetherRule>,
     #[serde(default)]
     pub(super) yields: Vec<YieldRule>,
+    #[serde(default)]
+    pub(super) measured: Vec<MeasuredRule>,
     pub(super) symptoms: BTreeMap<String, SymptomRule>,
     pub(super) bodies: BTreeMap<String, BodyRule>,
 }
@@ -59,6 +61,22 @@ pub(super) struct YieldRule {
     pub(super) code: String,
     #[serde(default)]
     pub(super) to: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MeasuredRule {
+    pub(super) words: Vec<String>,
+    pub(super) plausible: [f32; 2],
+    pub(super) above: Option<Bound>,
+    pub(super) below: Option<Bound>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bound {
+    pub(super) value: f32,
+    pub(super) code: String,
 }
 
 #[derive(Deserialize)]
@@ -184,6 +202,7 @@ pub(super) struct FlagRule {
     pub(super) id: String,
     pub(super) level: u8,
     pub(super) suspected_level: Option<u8>,
+    pub(super) gives: Option<String>,
     pub(super) zh: String,
     pub(super) en: String,
     #[serde(default)]

@@ -34,6 +34,8 @@ pub(super) struct Entry {
     pub(super) body: Option<usize>,
     pub(super) symptom: Option<SymptomWord>,
     pub(super) negation: Option<Negation>,
+    /// The phrase holds its own negation (没有尿痛), and negates what follows too.
+    pub(super) denied: bool,
     pub(super) ends_scope: bool,
     pub(super) history: Option<Around>,
     pub(super) suspicion: Option<Around>,
@@ -44,6 +46,8 @@ pub(super) struct Entry {
     pub(super) unit_minutes: Option<u32>,
     pub(super) no_duration: Option<Around>,
     pub(super) number: Option<f32>,
+    /// What a number after this word measures.
+    pub(super) measured: Option<usize>,
     pub(super) since_minutes: Option<u32>,
     pub(super) and: bool,
     pub(super) or: bool,
@@ -61,6 +65,11 @@ impl Entry {
             || self.body.is_some()
             || self.symptom.is_some()
             || self.radiates
+    }
+
+    /// Names a complaint, alone or with others.
+    pub(super) fn is_complaint(&self) -> bool {
+        !self.codes.is_empty() || self.symptom.is_some() || self.body.is_some()
     }
 
     /// May stand between a body part and its symptom.
@@ -101,6 +110,7 @@ impl Entry {
             && take(&mut self.side, more.side)
             && take(&mut self.unit_minutes, more.unit_minutes)
             && take(&mut self.number, more.number)
+            && take(&mut self.measured, more.measured)
             && take(&mut self.since_minutes, more.since_minutes)
     }
 }

@@ -33,7 +33,9 @@ impl Flag {
                 return Err(names.invalid(&rule.id, "two flags have this id"));
             }
             if !(1..=3).contains(&rule.level) || !(rule.level..=3).contains(&suspected_level) {
-                return Err(names.invalid(&rule.id, "the level must be 1 to 3, the suspected one not more urgent"));
+                return Err(
+                    names.invalid(&rule.id, "the level must be 1 to 3, the suspected one not more urgent")
+                );
             }
             flags.push(Self {
                 id: rule.id.clone(),
@@ -89,7 +91,9 @@ pub(super) fn red_flags(
             }
         }
     }
-    mentions.sort_by(|a, b| (a.negated, a.level, a.suspected, a.start).cmp(&(b.negated, b.level, b.suspected, b.start)));
+    mentions.sort_by(|a, b| {
+        (a.negated, a.level, a.suspected, a.start).cmp(&(b.negated, b.level, b.suspected, b.start))
+    });
     let mut seen = HashSet::new();
     mentions.retain(|mention| seen.insert(mention.id.clone()));
     mentions

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::data::GrammarFile;
+use super::data::{Bound, GrammarFile};
 use super::error::LexiconError;
 use super::part::{Groups, Names};
 
@@ -24,6 +24,24 @@ pub(super) struct Body {
     pub(super) codes: HashMap<usize, usize>,
 }
 
+/// A value in the text that is a complaint of itself.
+#[derive(Debug)]
+pub(super) struct Measured {
+    plausible: [f32; 2],
+    above: Option<(f32, usize)>,
+    below: Option<(f32, usize)>,
+}
+
+impl Measured {
+    pub(super) fn code(&self, value: f32) -> Option<usize> {
+        if !(self.plausible[0]..=self.plausible[1]).contains(&value) {
+            return None;
+        }
+        let above = self.above.filter(|(bound, _)| value > *bound);
+        above.or_else(|| self.below.filter(|(bound, _)| value < *bound)).map(|(_, code)| code)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Grammar {
     pub(super) symptoms: Vec<Symptom>,
@@ -32,6 +50,7 @@ pub(super) struct Grammar {
     pub(super) together: Vec<(usize, Groups)>,
     /// A broader code and the narrower ones that it yields to; none: any other.
     pub(super) yields: HashMap<usize, Vec<usize>>,
+    pub(super) measured: Vec<Measured>,
     symptom_ids: HashMap<String, usize>,
     body_ids: HashMap<String, usize>,
 }
@@ -60,7 +79,11 @@ impl Grammar {
                 let pairs = rule.codes.iter();
                 Ok(Body {
                     name: name.clone(),
-                    parent: rule.parent.as_ref().map(|p| find(&body_ids, p, "no such body part")).transpose()?,
+                    parent: rule
+                        .parent
+                        .as_ref()
+                        .map(|p| find(&body_ids, p, "no such body part"))
+                        .transpose()?,
                     generic: rule.generic,
                     codes: pairs
                         .map(|(symptom, c)| Ok((find(&symptom_ids, symptom, "no such symptom")?, code(c)?)))
@@ -71,9 +94,18 @@ impl Grammar {
         let together = file.together.iter();
         let together = together.map(|rule| Ok((code(&rule.code)?, names.groups(&rule.code, &rule.all)?)));
         let yields = file.yields.iter();
-        let yields =
-            yields.map(|rule| Ok((code(&rule.code)?, rule.to.iter().map(code).collect::<Result<_, LexiconError>>()?)));
+        let yields = yields.map(|rule| {
+            Ok((code(&rule.code)?, rule.to.iter().map(code).collect::<Result<_, LexiconError>>()?))
+        });
+        let bound = |rule: &Option<Bound>| match rule {
+            Some(bound) => Ok::<_, LexiconError>(Some((bound.value, code(&bound.code)?))),
+            None => Ok(None),
+        };
+        let measured = file.measured.iter().map(|rule| {
+            Ok(Measured { plausible: rule.plausible, above: bound(&rule.above)?, below: bound(&rule.below)? })
+        });
         let grammar = Self {
+            measured: measured.collect::<Result<_, LexiconError>>()?,
             together: together.collect::<Result<_, LexiconError>>()?,
             yields: yields.collect::<Result<_, LexiconError>>()?,
             symptoms,
@@ -86,12 +118,20 @@ impl Grammar {
     }
 
     pub(super) fn symptom(&self, file: &'static str, name: &str) -> Result<usize, LexiconError> {
-        let item = || LexiconError::Invalid { file, item: name.to_owned(), problem: "no such symptom in grammar.toml" };
+        let item = || LexiconError::Invalid {
+            file,
+            item: name.to_owned(),
+            problem: "no such symptom in grammar.toml",
+        };
         self.symptom_ids.get(name).copied().ok_or_else(item)
     }
 
     pub(super) fn body(&self, file: &'static str, name: &str) -> Result<usize, LexiconError> {
-        let item = || LexiconError::Invalid { file, item: name.to_owned(), problem: "no such body part in grammar.toml" };
+        let item = || LexiconError::Invalid {
+            file,
+            item: name.to_owned(),
+            problem: "no such body part in grammar.toml",
+        };
         self.body_ids.get(name).copied().ok_or_else(item)
     }
 

@@ -85,7 +85,8 @@ impl Lexicon {
     pub fn at_age<'a>(&'a self, code: &'a str, age_years: u16) -> &'a str {
         let mut refined = code;
         let mut from = None;
-        for rule in self.inner.by_age.iter().filter(|rule| rule.code == code && rule.from_years <= age_years) {
+        for rule in self.inner.by_age.iter().filter(|rule| rule.code == code && rule.from_years <= age_years)
+        {
             if from.is_none_or(|years| rule.from_years > years) {
                 from = Some(rule.from_years);
                 refined = &rule.refined;

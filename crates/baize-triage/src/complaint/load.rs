@@ -9,23 +9,23 @@ use baize_core::Text;
 use serde::de::DeserializeOwned;
 
 use super::data::{
-    AroundWords, CodesFile, ConditionsFile, FlagsFile, FoldFile, GrammarFile, LanguageFile, ModifiersFile,
+    CodeNames, CodesFile, ConditionsFile, FlagsFile, FoldFile, GrammarFile, LanguageFile, ModifiersFile,
 };
-use super::entry::{Around, Entry, Negation, SymptomWord};
+use super::entry::Entry;
 use super::error::LexiconError;
 use super::flags::Flag;
 use super::grammar::Grammar;
 use super::lexicon::{Code, Header, Inner, Lexicon};
 use super::normal::{Normaliser, is_han};
 use super::part::Names;
-use super::reading::Side;
+use super::table::Table;
 
 const CODES: &str = "codes.toml";
 const GRAMMAR: &str = "grammar.toml";
 const ZH: &str = "zh.toml";
 const EN: &str = "en.toml";
-const MODIFIERS: &str = "modifiers.toml";
-const FLAGS: &str = "red_flags.toml";
+pub(super) const MODIFIERS: &str = "modifiers.toml";
+pub(super) const FLAGS: &str = "red_flags.toml";
 const CONDITIONS: &str = "conditions.toml";
 const FOLD: &str = "traditional_to_simplified.toml";
 
@@ -89,6 +89,7 @@ pub(super) fn build(sources: &Sources) -> Result<Lexicon, LexiconError> {
         code_id(&code_ids, CODES, &rule.refined)?;
     }
     let sign_ids: HashMap<String, usize> = modifiers.signs.keys().cloned().zip(0..).collect();
+    let measured: Vec<Vec<String>> = grammar_file.measured.iter().map(|rule| rule.words.clone()).collect();
     let grammar = Grammar::new(grammar_file, &Names { file: GRAMMAR, codes: &code_ids, signs: &sign_ids })?;
     let normaliser = Normaliser {
         fold: fold_pairs(&fold.fold.pairs)?,
@@ -97,16 +98,20 @@ pub(super) fn build(sources: &Sources) -> Result<Lexicon, LexiconError> {
         vocabulary: HashSet::new(),
     };
 
-    let mut table = Table { normaliser, entries: Vec::new(), patterns: Vec::new(), ids: HashMap::new(), files: Vec::new() };
+    let mut table = Table::new(normaliser);
     for (file, language) in [(ZH, &zh), (EN, &en)] {
         table.add_language(file, language, &grammar, &code_ids)?;
         check_coverage(file, language, &codes_file)?;
     }
     table.add_modifiers(&modifiers, &sign_ids)?;
+    for (id, words) in measured.iter().enumerate() {
+        table.add_all(GRAMMAR, words, &Entry { measured: Some(id), ..Entry::default() })?;
+    }
     let flags = Flag::all(&Names { file: FLAGS, codes: &code_ids, signs: &sign_ids }, &flags_file.flags)?;
     for (id, rule) in flags_file.flags.iter().enumerate() {
         for phrase in &rule.phrases {
-            table.add(FLAGS, phrase, Entry { flags: vec![id], ..Entry::default() })?;
+            let codes = rule.gives.as_ref().map(|code| code_id(&code_ids, FLAGS, code)).transpose()?;
+            table.add_flag(phrase, id, codes)?;
         }
     }
     for (id, (name, words)) in conditions_file.conditions.iter().enumerate() {
@@ -117,10 +122,14 @@ pub(super) fn build(sources: &Sources) -> Result<Lexicon, LexiconError> {
             table.add(CONDITIONS, word, Entry { condition: Some(id), ..Entry::default() })?;
         }
     }
+    table.leave_to_grammar(&grammar);
+    table.mark_sides();
+    table.add_denials();
     let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&table.patterns)?;
     let Table { mut normaliser, entries, patterns, .. } = table;
-    normaliser.vocabulary = patterns.iter().flat_map(|p| p.split(' ')).filter(|w| !w.is_empty()).map(str::to_owned).collect();
-    let code = |(id, names): (String, super::data::CodeNames)| Code {
+    normaliser.vocabulary =
+        patterns.iter().flat_map(|p| p.split(' ')).filter(|w| !w.is_empty()).map(str::to_owned).collect();
+    let code = |(id, names): (String, CodeNames)| Code {
         id,
         name: Text { zh: names.zh, en: names.en },
         group: names.group,
@@ -141,119 +150,6 @@ pub(super) fn build(sources: &Sources) -> Result<Lexicon, LexiconError> {
     })
 }
 
-/// The phrases while they are collected.
-struct Table {
-    normaliser: Normaliser,
-    entries: Vec<Entry>,
-    patterns: Vec<String>,
-    ids: HashMap<String, usize>,
-    files: Vec<&'static str>,
-}
-
-impl Table {
-    fn add(&mut self, file: &'static str, phrase: &str, entry: Entry) -> Result<(), LexiconError> {
-        let pattern = self.normaliser.normalise(phrase).text;
-        if pattern.is_empty() {
-            return Err(invalid(file, phrase, "nothing is left of this phrase"));
-        }
-        match self.ids.get(&pattern) {
-            Some(&id) => {
-                if !self.entries[id].merge(entry) {
-                    return Err(LexiconError::Conflict { file, phrase: phrase.to_owned(), other: self.files[id] });
-                }
-            }
-            None => {
-                self.ids.insert(pattern.clone(), self.entries.len());
-                self.entries.push(entry);
-                self.patterns.push(pattern);
-                self.files.push(file);
-            }
-        }
-        Ok(())
-    }
-
-    fn add_all(&mut self, file: &'static str, phrases: &[String], entry: &Entry) -> Result<(), LexiconError> {
-        phrases.iter().try_for_each(|phrase| self.add(file, phrase, entry.clone()))
-    }
-
-    fn add_language(
-        &mut self,
-        file: &'static str,
-        language: &LanguageFile,
-        grammar: &Grammar,
-        code_ids: &HashMap<String, usize>,
-    ) -> Result<(), LexiconError> {
-        let plain = Entry { plain: true, ..Entry::default() };
-        self.add_all(file, &language.words.ignore, &plain)?;
-        self.add_all(file, &language.words.stop, &plain)?;
-        self.add_all(file, &language.words.and, &Entry { and: true, ..plain.clone() })?;
-        self.add_all(file, &language.words.or, &Entry { or: true, ..plain })?;
-        for (name, words) in &language.bodies {
-            let body = Some(grammar.body(file, name)?);
-            self.add_all(file, words, &Entry { body, ..Entry::default() })?;
-        }
-        for (words, bound) in [(&language.symptoms, false), (&language.bound_symptoms, true)] {
-            for (name, words) in words {
-                let symptom = Some(SymptomWord { symptom: grammar.symptom(file, name)?, bound });
-                self.add_all(file, words, &Entry { symptom, ..Entry::default() })?;
-            }
-        }
-        for (code, phrases) in &language.phrases {
-            let codes = vec![code_id(code_ids, file, code)?];
-            self.add_all(file, phrases, &Entry { codes, ..Entry::default() })?;
-        }
-        for joint in &language.joint {
-            let codes = joint.codes.iter().map(|code| code_id(code_ids, file, code)).collect::<Result<_, _>>()?;
-            self.add_all(file, &joint.phrases, &Entry { codes, ..Entry::default() })?;
-        }
-        Ok(())
-    }
-
-    fn add_modifiers(&mut self, file: &ModifiersFile, sign_ids: &HashMap<String, usize>) -> Result<(), LexiconError> {
-        let negation = &file.negation;
-        for (words, kind) in
-            [(&negation.clause, Negation::Clause), (&negation.next, Negation::Next), (&negation.after, Negation::After)]
-        {
-            self.add_all(MODIFIERS, words, &Entry { negation: Some(kind), ..Entry::default() })?;
-        }
-        self.add_all(MODIFIERS, &negation.end, &Entry { ends_scope: true, ..Entry::default() })?;
-        self.add_around(&file.history, |around| Entry { history: Some(around), ..Entry::default() })?;
-        self.add_around(&file.suspicion, |around| Entry { suspicion: Some(around), ..Entry::default() })?;
-        self.add_around(&file.no_duration, |around| Entry { no_duration: Some(around), plain: true, ..Entry::default() })?;
-        let sides = &file.sides;
-        for (words, side) in
-            [(&sides.left, Side::Left), (&sides.right, Side::Right), (&sides.both, Side::Both), (&sides.one, Side::One)]
-        {
-            self.add_all(MODIFIERS, words, &Entry { side: Some(side), ..Entry::default() })?;
-        }
-        self.add_all(MODIFIERS, &file.radiation.cue, &Entry { radiates: true, ..Entry::default() })?;
-        self.add_all(MODIFIERS, &file.radiation.towards, &Entry { towards: true, ..Entry::default() })?;
-        for (name, words) in &file.signs {
-            let signs = sign_ids.get(name).copied().into_iter().collect();
-            self.add_all(MODIFIERS, words, &Entry { signs, ..Entry::default() })?;
-        }
-        for unit in file.units.values() {
-            let entry = Entry { unit_minutes: Some(unit.minutes), ..Entry::default() };
-            self.add_all(MODIFIERS, &unit.words, &entry)?;
-        }
-        for (value, words) in &file.numbers {
-            let number = value.parse::<f32>().ok().filter(|n| n.is_finite() && *n > 0.0);
-            let number = Some(number.ok_or_else(|| invalid(MODIFIERS, value, "a number above zero is wanted"))?);
-            self.add_all(MODIFIERS, words, &Entry { number, ..Entry::default() })?;
-        }
-        for (minutes, words) in &file.since {
-            let minutes = minutes.parse().map_err(|_| invalid(MODIFIERS, minutes, "whole minutes are wanted"))?;
-            self.add_all(MODIFIERS, words, &Entry { since_minutes: Some(minutes), ..Entry::default() })?;
-        }
-        Ok(())
-    }
-
-    fn add_around(&mut self, words: &AroundWords, entry: impl Fn(Around) -> Entry) -> Result<(), LexiconError> {
-        self.add_all(MODIFIERS, &words.before, &entry(Around { before: true, after: false }))?;
-        self.add_all(MODIFIERS, &words.after, &entry(Around { before: false, after: true }))
-    }
-}
-
 fn check_headers(headers: &[(&'static str, Header)]) -> Result<(), LexiconError> {
     for (file, header) in headers {
         if header.source.trim().is_empty() || header.version.trim().is_empty() {
@@ -264,7 +160,11 @@ fn check_headers(headers: &[(&'static str, Header)]) -> Result<(), LexiconError>
 }
 
 /// Every code can be said in this language.
-fn check_coverage(file: &'static str, language: &LanguageFile, codes: &CodesFile) -> Result<(), LexiconError> {
+fn check_coverage(
+    file: &'static str,
+    language: &LanguageFile,
+    codes: &CodesFile,
+) -> Result<(), LexiconError> {
     let wants_han = file == ZH;
     for code in codes.codes.keys() {
         let phrases = language.phrases.get(code).map(Vec::as_slice).unwrap_or_default();
@@ -304,10 +204,58 @@ fn fold_pairs(pairs: &str) -> Result<HashMap<char, char>, LexiconError> {
     Ok(fold)
 }
 
-fn code_id(ids: &HashMap<String, usize>, file: &'static str, code: &str) -> Result<usize, LexiconError> {
+pub(super) fn code_id(
+    ids: &HashMap<String, usize>,
+    file: &'static str,
+    code: &str,
+) -> Result<usize, LexiconError> {
     ids.get(code).copied().ok_or_else(|| invalid(file, code, "no such code in codes.toml"))
 }
 
-fn invalid(file: &'static str, item: &str, problem: &'static str) -> LexiconError {
+pub(super) fn invalid(file: &'static str, item: &str, problem: &'static str) -> LexiconError {
     LexiconError::Invalid { file, item: item.to_owned(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each broken rule, by the file it stands in, and what the message must name.
+    #[test]
+    fn a_broken_lexicon_names_file_and_phrase() {
+        for (file, from, to, named) in [
+            (ZH, "cc_chills = [", "cc_chils = [", &["zh.toml", "cc_chils"][..]),
+            (EN, "cc_chills = [", "cc_chills = [\"cough\", ", &["en.toml", "cough"]),
+            (EN, "cc_wristpain = [\"wrist pain\"]", "", &["en.toml", "cc_wristpain", "no phrase"]),
+            (
+                EN,
+                "cc_wristpain = [\"wrist pain\"]",
+                "cc_wristpain = [\"  \"]",
+                &["en.toml", "nothing is left"],
+            ),
+            (GRAMMAR, "parent = \"face\"", "parent = \"fase\"", &["grammar.toml", "fase"]),
+            (GRAMMAR, "[bodies.face]", "[bodies.face]\nparent = \"jaw\"", &["grammar.toml", "circle"]),
+            (GRAMMAR, "pain = \"cc_headache\"", "pian = \"cc_headache\"", &["grammar.toml", "pian"]),
+            (FLAGS, "level = 1", "level = 7", &["red_flags.toml", "cardiac_arrest"]),
+            (FLAGS, "\"sign:pale\"", "\"sign:pail\"", &["red_flags.toml", "sign:pail"]),
+            (CONDITIONS, "pmh_htn", "htn", &["conditions.toml", "htn"]),
+            (FOLD, "頭头", "頭头頭", &["traditional_to_simplified.toml", "頭头頭"]),
+            (CODES, "version = \"2026.1\"", "version = \"\"", &["codes.toml", "source and version"]),
+            (
+                MODIFIERS,
+                "[negation]",
+                "[negation]\nnever_heard_of = []",
+                &["modifiers.toml", "never_heard_of", "line"],
+            ),
+        ] {
+            let mut sources = Sources::builtin();
+            let text = sources.0.get_mut(file).unwrap();
+            assert!(text.contains(from), "{file} no longer holds {from}");
+            *text = text.replacen(from, to, 1);
+            let message = build(&sources).err().map(|error| error.to_string()).unwrap_or_default();
+            for name in named {
+                assert!(message.contains(name), "{message} does not name {name}");
+            }
+        }
+    }
 }

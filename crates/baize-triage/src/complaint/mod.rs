@@ -28,6 +28,7 @@ mod normal;
 mod part;
 mod reader;
 mod reading;
+mod table;
 mod time;
 mod token;
 

@@ -45,15 +45,20 @@ impl Normalised {
 impl Normaliser {
     /// Folds a text. Linear in its length.
     pub(super) fn normalise(&self, text: &str) -> Normalised {
-        let chars: Vec<(char, u32)> =
-            text.chars().zip(0u32..).flat_map(|(c, at)| self.fold_char(c).map(move |folded| (folded, at))).collect();
+        let chars: Vec<(char, u32)> = text
+            .chars()
+            .zip(0u32..)
+            .flat_map(|(c, at)| self.fold_char(c).map(move |folded| (folded, at)))
+            .collect();
         let mut out = Normalised::default();
         let mut after_abbreviation = false;
         let mut i = 0;
         while let Some(&(c, at)) = chars.get(i) {
             let mut next = i + 1;
             if is_letter(c) {
-                next = run_end(&chars, i, |c, ahead| is_letter(c) || (c == '\'' && ahead.is_some_and(is_letter)));
+                next = run_end(&chars, i, |c, ahead| {
+                    is_letter(c) || (c == '\'' && ahead.is_some_and(is_letter))
+                });
                 let word: String = chars[i..next].iter().map(|p| p.0).collect();
                 let span = (at, chars[next - 1].1 + 1);
                 after_abbreviation = self.abbreviations.contains(&word);

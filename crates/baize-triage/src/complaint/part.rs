@@ -82,7 +82,12 @@ pub(super) fn find_all(
     first
 }
 
-fn find(part: Part, tokens: &[Token<'_>], contexts: &[Context], composition: &Composition<'_>) -> Option<Hit> {
+fn find(
+    part: Part,
+    tokens: &[Token<'_>],
+    contexts: &[Context],
+    composition: &Composition<'_>,
+) -> Option<Hit> {
     let code_found = |code: usize, one_sided: bool| {
         let is_one_sided = |side| matches!(side, Some(Side::Left | Side::Right | Side::One));
         let mut hits = composition.found.iter().filter(|f| f.code == code && f.context.is_active());

@@ -27,11 +27,15 @@ pub(super) fn durations(tokens: &[Token<'_>], contexts: &[Context]) -> Vec<Durat
             last += 1;
         }
         at = last + 1;
-        let Some(unit) = tokens.get(last + 1).and_then(Token::entry).and_then(|entry| entry.unit_minutes) else { continue };
+        let Some(unit) = tokens.get(last + 1).and_then(Token::entry).and_then(|entry| entry.unit_minutes)
+        else {
+            continue;
+        };
         at = last + 2;
         let after = start.checked_sub(1).map(|before| &tokens[before]);
         let is_after = after.is_some_and(|token| token.is(|e| e.no_duration.is_some_and(|a| a.after)));
-        let is_before = tokens.get(at).is_some_and(|token| token.is(|e| e.no_duration.is_some_and(|a| a.before)));
+        let is_before =
+            tokens.get(at).is_some_and(|token| token.is(|e| e.no_duration.is_some_and(|a| a.before)));
         if !(is_after || is_before) {
             push(&mut found, (number * unit as f32) as u32, tokens, contexts, start, last + 1);
         }
