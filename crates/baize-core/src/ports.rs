@@ -195,7 +195,8 @@ pub trait Ledger: Send + Sync {
     /// `StorageFailed`.
     async fn admit(&self, admission: Admission) -> Result<Novelty, Fault>;
 
-    /// Takes up to `limit` open jobs, most urgent deadline first, marks them begun (counting the attempt)
+    /// Takes up to `limit` open jobs, STAT jobs first and then by earliest deadline (else a STAT job would wait
+    /// behind every routine job that is overdue), marks them begun (counting the attempt)
     /// and returns them. A job taken is not handed out again by this process unless released.
     ///
     /// # Errors
