@@ -23,7 +23,8 @@ impl Manifest {
             check(ErrorCode::WrongView, "View Position (0018,5101)", view, &accepts.views)?;
         }
         if facts.frames > 1 {
-            let message = format!("Number of Frames (0028,0008) is {}; the model reads one frame", facts.frames);
+            let message =
+                format!("Number of Frames (0028,0008) is {}; the model reads one frame", facts.frames);
             return Err(Fault::new(ErrorCode::MultiFrame, message));
         }
         if facts.rows.min(facts.columns) < accepts.min_side {
@@ -43,7 +44,9 @@ impl Manifest {
             None => reasons.push(("患者年龄未知".to_owned(), "the patient's age is not known".to_owned())),
             Some(age) if age.0 >= validated.from_years && age.0 < validated.below_years => {}
             // The age itself is patient data and stays out of texts that travel.
-            Some(_) => reasons.push(("患者年龄不在验证范围内".to_owned(), "the patient's age is outside".to_owned())),
+            Some(_) => {
+                reasons.push(("患者年龄不在验证范围内".to_owned(), "the patient's age is outside".to_owned()))
+            }
         }
         if stated(facts.body_part.as_deref()).is_none() {
             reasons.push(("检查部位未注明".to_owned(), "the body part is not stated".to_owned()));
@@ -86,3 +89,7 @@ fn check(code: ErrorCode, attribute: &str, value: &str, accepted: &[String]) -> 
     };
     Err(Fault::new(code, format!("{attribute} is {shown}; the model reads {}", accepted.join(", "))))
 }
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

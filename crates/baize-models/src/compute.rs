@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn names_round_trip_and_others_are_refused() {
-        for (text, compute) in [("auto", Compute::Auto), ("cpu", Compute::Cpu), ("cuda:3", Compute::Cuda(3))] {
+        for (text, compute) in [("auto", Compute::Auto), ("cpu", Compute::Cpu), ("cuda:3", Compute::Cuda(3))]
+        {
             assert_eq!(text.parse::<Compute>().unwrap(), compute);
             assert_eq!(compute.to_string(), text);
         }

@@ -159,7 +159,8 @@ fn renormalise(maps: &mut Array3<f32>) {
 }
 
 fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Fault> {
-    let data = tensor.try_into_data().map_err(|error| Fault::new(ErrorCode::DeviceLost, error.to_string()))?;
+    let data =
+        tensor.try_into_data().map_err(|error| Fault::new(ErrorCode::DeviceLost, error.to_string()))?;
     Ok(data.iter::<f32>().collect())
 }
 

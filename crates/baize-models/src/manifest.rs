@@ -110,7 +110,9 @@ fn problem(file: &ManifestFile) -> Option<String> {
     if file.weights.is_empty() || file.weights.contains(['/', '\\']) || file.weights.starts_with('.') {
         return Some("weights: name a file in the manifest's own folder".to_owned());
     }
-    if file.sha256.len() != 64 || !file.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    if file.sha256.len() != 64
+        || !file.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    {
         return Some("sha256: use 64 lower-case hexadecimal digits".to_owned());
     }
     if let Some(problem) = network_problem(file) {
@@ -184,4 +186,4 @@ impl crate::format::TextFile {
 
 #[cfg(test)]
 #[path = "manifest_tests.rs"]
-mod tests;
+pub(crate) mod tests;

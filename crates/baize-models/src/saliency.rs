@@ -111,7 +111,10 @@ mod tests {
             for (a, b) in closed.iter().zip(&definition) {
                 assert!((a - b).abs() < 1e-4, "label {label}: {closed} is not {definition}");
             }
-            assert!(values.axis_iter(Axis(0)).any(|map| map.iter().any(|v| *v > 0.0)), "the test sees something");
+            assert!(
+                values.axis_iter(Axis(0)).any(|map| map.iter().any(|v| *v > 0.0)),
+                "the test sees something"
+            );
         }
     }
 
@@ -136,6 +139,6 @@ mod tests {
     fn a_map_without_evidence_stays_cold() {
         let features = Array3::from_elem((2, 3, 3), 1.0);
         let against = Array1::from_vec(vec![-1.0, -0.5]);
-        assert_eq!(grad_cam(features.view(), against.view()), Array2::zeros((3, 3)));
+        assert_eq!(grad_cam(features.view(), against.view()), Array2::<f32>::zeros((3, 3)));
     }
 }

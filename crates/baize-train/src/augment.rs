@@ -116,11 +116,8 @@ fn expose(image: &mut Array2<f32>, strength: &Strength, rng: &mut impl Rng) {
     let low = rng.random_range(-0.1..0.08f32);
     let high = rng.random_range(0.85..1.15f32);
     let heel = rng.random::<f32>() < strength.coarse;
-    let (gx, gy) = if heel {
-        (rng.random_range(-0.35..0.35f32), rng.random_range(-0.35..0.35f32))
-    } else {
-        (0.0, 0.0)
-    };
+    let (gx, gy) =
+        if heel { (rng.random_range(-0.35..0.35f32), rng.random_range(-0.35..0.35f32)) } else { (0.0, 0.0) };
     let curve = if rng.random_bool(0.3) { rng.random_range(0.0..1.0f32) } else { 0.0 };
     let size = image.nrows() as f32;
     for ((row, column), value) in image.indexed_iter_mut() {
@@ -143,7 +140,8 @@ fn filter(image: &Array2<f32>, sigma: f32) -> Array2<f32> {
         return image.clone();
     }
     let radius = (2.5 * width).ceil() as isize;
-    let mut kernel: Vec<f32> = (-radius..=radius).map(|i| (-((i * i) as f32) / (2.0 * width * width)).exp()).collect();
+    let mut kernel: Vec<f32> =
+        (-radius..=radius).map(|i| (-((i * i) as f32) / (2.0 * width * width)).exp()).collect();
     let total: f32 = kernel.iter().sum();
     kernel.iter_mut().for_each(|weight| *weight /= total);
     let across = convolve_rows(image, &kernel, radius);
@@ -160,7 +158,9 @@ fn convolve_rows(image: &Array2<f32>, kernel: &[f32], radius: isize) -> Array2<f
             *value = kernel
                 .iter()
                 .enumerate()
-                .map(|(tap, weight)| weight * from[(column as isize + tap as isize - radius).clamp(0, last) as usize])
+                .map(|(tap, weight)| {
+                    weight * from[(column as isize + tap as isize - radius).clamp(0, last) as usize]
+                })
                 .sum();
         }
     }

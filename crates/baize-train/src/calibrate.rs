@@ -10,7 +10,8 @@ pub(crate) fn temperature(logits: &[f64], positive: &[bool]) -> f64 {
     let loss = |log_temperature: f64| -> f64 {
         let scale = (-log_temperature).exp();
         let terms = logits.iter().zip(positive).map(|(logit, positive)| {
-            let (signed, weight) = if *positive { (-logit, 1.0 / positives) } else { (*logit, 1.0 / negatives) };
+            let (signed, weight) =
+                if *positive { (-logit, 1.0 / positives) } else { (*logit, 1.0 / negatives) };
             // ln(1 + exp(x)) without overflow.
             let x = signed * scale;
             weight * (x.max(0.0) + (-x.abs()).exp().ln_1p())
@@ -54,7 +55,9 @@ mod tests {
     fn the_temperature_undoes_overconfidence() {
         // Logits of +-2 that are right 73.1 % of the time (the logistic function of 1) deserve +-1.
         let (mut logits, mut positive) = (Vec::new(), Vec::new());
-        for (logit, is_positive, count) in [(2.0, true, 731), (2.0, false, 269), (-2.0, false, 731), (-2.0, true, 269)] {
+        for (logit, is_positive, count) in
+            [(2.0, true, 731), (2.0, false, 269), (-2.0, false, 731), (-2.0, true, 269)]
+        {
             logits.extend(std::iter::repeat_n(logit, count));
             positive.extend(std::iter::repeat_n(is_positive, count));
         }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -39,16 +39,13 @@ pub(crate) struct Sample {
 /// Where a file is missing or is no image, with its name.
 pub(crate) fn read(data: &Path, labels: &Path) -> Result<Vec<Sample>> {
     let rows = read_labels(labels)?;
-    let files = if data.is_dir() { read_folder(data, &rows)? } else { read_archive(data, &rows)? };
-    rows.into_par_iter()
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.path.as_str()).collect();
+    let files = read_files(data, &names)?;
+    rows.par_iter()
         .map(|row| {
             ensure!(row.pneumonia <= 1, "{}: pneumonia must be 0 or 1, not {}", row.path, row.pneumonia);
-            let bytes = files.get(&row.path).with_context(|| format!("{} is not in the data", row.path))?;
-            let image = image::load_from_memory(bytes).with_context(|| format!("cannot read {}", row.path))?;
-            let grey = image.to_luma8();
-            let size = (grey.height() as usize, grey.width() as usize);
-            let pixels = Array2::from_shape_vec(size, grey.into_raw())?;
-            Ok(Sample { pixels, positive: row.pneumonia == 1, patient: row.patient })
+            let pixels = decode(&row.path, &files)?;
+            Ok(Sample { pixels, positive: row.pneumonia == 1, patient: row.patient.clone() })
         })
         .collect()
 }
@@ -62,30 +59,47 @@ fn read_labels(labels: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn read_folder(folder: &Path, rows: &[Row]) -> Result<HashMap<String, Vec<u8>>> {
-    rows.iter()
-        .map(|row| {
-            let file = folder.join(&row.path);
-            let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            Ok((row.path.clone(), bytes))
-        })
-        .collect()
-}
-
-fn read_archive(archive: &Path, rows: &[Row]) -> Result<HashMap<String, Vec<u8>>> {
-    let wanted: BTreeSet<&str> = rows.iter().map(|row| row.path.as_str()).collect();
-    let file = File::open(archive).with_context(|| format!("cannot open {}", archive.display()))?;
+/// The bytes of the named files of a folder or of a tar archive. A name that leads out of the folder, or that is
+/// not there, is missing from the result.
+///
+/// # Errors
+/// Where the archive or a file of the folder can't be read.
+pub(crate) fn read_files(data: &Path, names: &BTreeSet<&str>) -> Result<HashMap<String, Vec<u8>>> {
     let mut files = HashMap::new();
-    for entry in tar::Archive::new(BufReader::new(file)).entries()? {
+    if data.is_dir() {
+        for name in names {
+            let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+            let file = data.join(name);
+            if inside && file.is_file() {
+                let bytes =
+                    std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+                files.insert((*name).to_owned(), bytes);
+            }
+        }
+        return Ok(files);
+    }
+    let archive = File::open(data).with_context(|| format!("cannot open {}", data.display()))?;
+    for entry in tar::Archive::new(BufReader::new(archive)).entries()? {
         let mut entry = entry?;
-        let path = entry.path()?.to_string_lossy().into_owned();
-        if wanted.contains(path.as_str()) {
+        let name = entry.path()?.to_string_lossy().into_owned();
+        if names.contains(name.as_str()) {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
-            files.insert(path, bytes);
+            files.insert(name, bytes);
         }
     }
     Ok(files)
+}
+
+/// One PNG or JPEG image as grey values `[rows, columns]`.
+///
+/// # Errors
+/// Where it is missing or is no image, with its name.
+pub(crate) fn decode(name: &str, files: &HashMap<String, Vec<u8>>) -> Result<Array2<u8>> {
+    let bytes = files.get(name).with_context(|| format!("{name} is not in the data"))?;
+    let grey = image::load_from_memory(bytes).with_context(|| format!("cannot read {name}"))?.to_luma8();
+    let size = (grey.height() as usize, grey.width() as usize);
+    Ok(Array2::from_shape_vec(size, grey.into_raw())?)
 }
 
 /// Indices of the images of both sides.
@@ -156,3 +170,7 @@ pub(crate) fn balanced_epoch(samples: &[Sample], training: &[usize], seed: u64, 
     order.shuffle(&mut rng);
     order
 }
+
+#[cfg(test)]
+#[path = "data_tests.rs"]
+mod tests;

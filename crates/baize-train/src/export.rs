@@ -19,6 +19,7 @@ use crate::metrics::{Figures, Interval, Scored};
 use crate::scoring::score;
 use crate::trainer::{Plan, Session};
 use crate::training::Validation;
+use crate::weights::numbered;
 
 /// The model's name and version; a change of either is a change of this source.
 const ID: &str = "cxr-pneumonia-paed";
@@ -63,7 +64,7 @@ pub(crate) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     let folder = out.join(ID).join(VERSION);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let weights = folder.join(WEIGHTS);
-    finished.session.averaged().save_file(&weights)?;
+    numbered(finished.session.averaged()).save_file(&weights)?;
     let sha256 = sha256_hex(&std::fs::read(&weights)?);
 
     // Logits come from a first manifest that neither scales nor cuts.
@@ -89,7 +90,8 @@ pub(crate) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     let threshold = threshold(&pooled, TARGET_SENSITIVITY);
 
     let seed = finished.session.plan.seed;
-    let (plain, shifted) = (Figures::measure(&plain, threshold, seed), Figures::measure(&shifted, threshold, seed));
+    let (plain, shifted) =
+        (Figures::measure(&plain, threshold, seed), Figures::measure(&shifted, threshold, seed));
     let metrics = metric_list(&plain, &shifted, finished);
     write_manifest(&folder, manifest_file(finished, &sha256, temperature as f32, threshold as f32, metrics))?;
     write_reports(&folder, finished, (temperature, threshold), &plain, &shifted)?;
@@ -124,7 +126,11 @@ fn write_reports(
 ) -> Result<()> {
     let plan = &finished.session.plan;
     let patients = |indices: &[usize]| {
-        indices.iter().map(|index| &finished.samples[*index].patient).collect::<std::collections::BTreeSet<_>>().len()
+        indices
+            .iter()
+            .map(|index| &finished.samples[*index].patient)
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
     };
     let metrics = Metrics {
         model: format!("{ID}@{VERSION}"),
@@ -210,9 +216,10 @@ fn manifest_file(
             name: "Paediatric chest X-rays of Kermany et al., official training split".to_owned(),
             source: "https://data.mendeley.com/datasets/rscbjbr9sj/2".to_owned(),
             terms: "CC BY 4.0".to_owned(),
-            citation: "Kermany D, Zhang K, Goldbaum M. Labeled Optical Coherence Tomography (OCT) and Chest X-Ray \
+            citation:
+                "Kermany D, Zhang K, Goldbaum M. Labeled Optical Coherence Tomography (OCT) and Chest X-Ray \
                        Images for Classification. Mendeley Data, V2, 2018. doi:10.17632/rscbjbr9sj.2"
-                .to_owned(),
+                    .to_owned(),
         }],
         metrics,
     }
@@ -222,12 +229,18 @@ fn metric_list(plain: &Figures, shifted: &Figures, finished: &Finished<'_>) -> V
     let mut list = Vec::new();
     let images = finished.split.validation.len();
     let sets = [
-        (plain, format!("{images} validation images of other patients; 95 % interval by bootstrap over patients")),
+        (
+            plain,
+            format!("{images} validation images of other patients; 95 % interval by bootstrap over patients"),
+        ),
         (shifted, format!("the same {images} images, changed to imitate another site; interval likewise")),
     ];
     for (figures, measured_on) in sets {
-        let measured: [(&str, Option<Interval>); 3] =
-            [("auc", figures.auc), ("sensitivity", figures.sensitivity), ("specificity", figures.specificity)];
+        let measured: [(&str, Option<Interval>); 3] = [
+            ("auc", figures.auc),
+            ("sensitivity", figures.sensitivity),
+            ("specificity", figures.specificity),
+        ];
         for (name, interval) in measured {
             if let Some(Interval { value, low, high }) = interval {
                 let round = |x: f64| (x * 1e4).round() / 1e4;

@@ -1,16 +1,31 @@
-//! baize-train
+//! Training and evaluation.
+//!
+//! [`CxrTraining`] is `baize train cxr`: it reads labelled images, trains a network of `baize-models` with Burn's
+//! autodiff on the CPU, goes on from its last epoch after a kill, and writes weights, manifest, card and metrics.
+//! [`CxrEvaluation`] is `baize eval cxr`: it measures an installed model through the way that serves (fit,
+//! normalisation, executor, calibration).
+//!
+//! The same seed gives the same weights on the same machine, whatever the number of threads.
+//!
+//! Architecture Invariant: nothing here runs in the server; nothing here knows HTTP or DICOM.
+
 mod augment;
 mod calibrate;
 mod card;
 mod checkpoint;
 mod data;
+mod evaluation;
 mod export;
 mod fast;
 mod metrics;
 mod network;
+mod plot;
 mod sampler;
 mod scoring;
 mod trainer;
 mod training;
 mod weights;
+
+pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
+pub use metrics::{Bin, Figures, Interval};
 pub use training::CxrTraining;

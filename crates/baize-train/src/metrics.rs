@@ -13,13 +13,13 @@ const RESAMPLES: usize = 1000;
 
 /// One image's answer and truth.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scored {
+pub(crate) struct Scored {
     /// Calibrated probability.
-    pub probability: f64,
+    pub(crate) probability: f64,
     /// Whether the finding is present.
-    pub positive: bool,
+    pub(crate) positive: bool,
     /// Images of the same group (patient) are resampled together.
-    pub group: String,
+    pub(crate) group: String,
 }
 
 /// An estimate with its 95 % interval.
@@ -35,7 +35,7 @@ pub struct Interval {
 
 /// Area under the ROC curve: the probability that a positive scores above a negative, ties counting half
 /// (Hanley and McNeil 1982). `NaN` where a class is missing.
-pub fn auc(scored: &[Scored]) -> f64 {
+pub(crate) fn auc(scored: &[Scored]) -> f64 {
     let all: Vec<(&Scored, u32)> = scored.iter().map(|one| (one, 1)).collect();
     weighted_auc(&ordered(&all))
 }
@@ -75,8 +75,9 @@ fn rate(scored: &[(&Scored, u32)], positive: bool, is_right: impl Fn(f64) -> boo
 }
 
 /// Mean squared distance of probability and truth (Brier 1950).
-pub fn brier(scored: &[Scored]) -> f64 {
-    let total: f64 = scored.iter().map(|one| (one.probability - f64::from(u8::from(one.positive))).powi(2)).sum();
+pub(crate) fn brier(scored: &[Scored]) -> f64 {
+    let total: f64 =
+        scored.iter().map(|one| (one.probability - f64::from(u8::from(one.positive))).powi(2)).sum();
     total / scored.len() as f64
 }
 
@@ -92,7 +93,7 @@ pub struct Bin {
 }
 
 /// The images by probability in ten bins of equal width; empty bins are left out.
-pub fn reliability(scored: &[Scored]) -> Vec<Bin> {
+pub(crate) fn reliability(scored: &[Scored]) -> Vec<Bin> {
     let mut bins: BTreeMap<usize, Vec<&Scored>> = BTreeMap::new();
     for one in scored {
         let bin = ((one.probability * BINS as f64) as usize).min(BINS - 1);
@@ -110,13 +111,14 @@ pub fn reliability(scored: &[Scored]) -> Vec<Bin> {
 }
 
 /// Expected calibration error over the bins of [`reliability`] (Naeini et al. 2015).
-pub fn calibration_error(bins: &[Bin]) -> f64 {
+pub(crate) fn calibration_error(bins: &[Bin]) -> f64 {
     let all: usize = bins.iter().map(|bin| bin.images).sum();
-    bins.iter().map(|bin| bin.images as f64 * (bin.mean_probability - bin.observed).abs()).sum::<f64>() / all as f64
+    bins.iter().map(|bin| bin.images as f64 * (bin.mean_probability - bin.observed).abs()).sum::<f64>()
+        / all as f64
 }
 
 /// The points of the ROC curve as (1 - specificity, sensitivity), from the strictest cut to the laxest.
-pub fn roc(scored: &[Scored]) -> Vec<(f64, f64)> {
+pub(crate) fn roc(scored: &[Scored]) -> Vec<(f64, f64)> {
     let all: Vec<(&Scored, u32)> = scored.iter().map(|one| (one, 1)).collect();
     let mut order = ordered(&all);
     order.reverse();
@@ -154,7 +156,7 @@ pub struct Figures {
 
 impl Figures {
     /// Measures; intervals are percentiles of a seeded bootstrap that draws whole groups.
-    pub fn measure(scored: &[Scored], threshold: f64, seed: u64) -> Self {
+    pub(crate) fn measure(scored: &[Scored], threshold: f64, seed: u64) -> Self {
         let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
         for one in scored {
             let next = groups.len();
@@ -210,3 +212,7 @@ fn interval(value: f64, mut resampled: Vec<f64>) -> Option<Interval> {
     let at = |fraction: f64| resampled[(fraction * last as f64).round() as usize];
     value.is_finite().then(|| Interval { value, low: at(0.025), high: at(0.975) })
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -14,11 +14,6 @@ pub(crate) struct Affine {
     pub(crate) y0: f32,
 }
 
-impl Affine {
-    /// The map that changes nothing.
-    pub(crate) const IDENTITY: Self = Self { xx: 1.0, xy: 0.0, yx: 0.0, yy: 1.0, x0: 0.0, y0: 0.0 };
-}
-
 /// Draws `source` into a square of `size` pixels; outside is 0. Four bilinear samples per output pixel stand
 /// in for an area filter, which is enough for reductions to about a quarter.
 pub(crate) fn draw(source: ArrayView2<'_, u8>, map: &Affine, size: usize) -> Array2<f32> {

@@ -20,7 +20,8 @@ pub(crate) fn score(executor: &mut dyn Executor, views: &[Array2<f32>]) -> Resul
             to.index_axis_mut(Axis(0), 0).assign(view);
         }
         let predictions = executor.run(batch.view())?;
-        probabilities.extend(predictions.iter().filter_map(|one| one.probabilities.first()).map(|p| f64::from(*p)));
+        probabilities
+            .extend(predictions.iter().filter_map(|one| one.probabilities.first()).map(|p| f64::from(*p)));
     }
     Ok(probabilities)
 }

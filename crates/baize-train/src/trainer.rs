@@ -1,6 +1,7 @@
 //! The training loop: one network, its optimiser and its running average, epoch by epoch.
 
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use baize_models::Normalisation;
@@ -64,9 +65,14 @@ pub(crate) struct Session {
 impl Session {
     /// A run at its beginning. `device` must not have autodiff; the run adds it.
     pub(crate) fn start(plan: Plan, device: &Device) -> Self {
-        device.seed(plan.seed);
         let device = device.clone().autodiff();
-        let net = plan.network.init(1, &device);
+        let net = {
+            // Burn draws from one generator per process: two runs that start at once must not share its numbers.
+            static DRAWING: Mutex<()> = Mutex::new(());
+            let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+            device.seed(plan.seed);
+            plan.network.init(1, &device).materialize()
+        };
         let optimizer = Self::optimizer(&plan);
         let average = flatten(&net.valid());
         Self { plan, device, net, optimizer, average, epoch: 0 }
@@ -196,7 +202,12 @@ fn to_tensor(images: Array4<f32>, device: &Device) -> Result<Tensor<4>> {
 }
 
 /// Logits of prepared images `[size, size]`, without autodiff.
-pub(crate) fn logits(net: &ResidualNet, views: &[Array2<f32>], size: usize, device: &Device) -> Result<Vec<f64>> {
+pub(crate) fn logits(
+    net: &ResidualNet,
+    views: &[Array2<f32>],
+    size: usize,
+    device: &Device,
+) -> Result<Vec<f64>> {
     let mut result = Vec::with_capacity(views.len());
     for chunk in views.chunks(32) {
         let maps = net.features(to_tensor(stack(chunk, size), device)?);
@@ -205,8 +216,13 @@ pub(crate) fn logits(net: &ResidualNet, views: &[Array2<f32>], size: usize, devi
     Ok(result)
 }
 
-/// An image as the server would prepare it.
+/// An image as the server prepares it.
 pub(crate) fn serving_view(plan: &Plan, source: ArrayView2<'_, u8>) -> Array2<f32> {
-    let view = crate::sampler::draw(source, &crate::sampler::Affine::IDENTITY, plan.size);
-    plan.normalisation.apply(view.view())
+    let fitted =
+        baize_imaging::fit(source.mapv(|value| f32::from(value) / 255.0).view(), plan.size, plan.size);
+    plan.normalisation.apply(fitted.pixels.view())
 }
+
+#[cfg(test)]
+#[path = "trainer_tests.rs"]
+mod tests;

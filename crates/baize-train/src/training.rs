@@ -65,7 +65,8 @@ impl CxrTraining {
     pub fn run(&self) -> Result<PathBuf> {
         let device = Device::flex();
         let plan = self.plan();
-        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot create {}", self.out.display()))?;
         let samples = data::read(&self.data, &self.labels)?;
         let split = data::split(&samples, plan.validation, plan.seed)?;
         let validation = Validation::new(&plan, &samples, &split);
@@ -123,10 +124,17 @@ pub(crate) struct Validation {
 
 impl Validation {
     pub(crate) fn new(plan: &Plan, samples: &[Sample], split: &Split) -> Self {
-        let plain = split.validation.par_iter().map(|&index| serving_view(plan, samples[index].pixels.view()));
+        let plain =
+            split.validation.par_iter().map(|&index| serving_view(plan, samples[index].pixels.view()));
         let shifted = split.validation.par_iter().map(|&index| {
             let mut rng = sample_rng(!plan.seed, 0, index);
-            augment(samples[index].pixels.view(), plan.size, &plan.normalisation, &Strength::SHIFTED, &mut rng)
+            augment(
+                samples[index].pixels.view(),
+                plan.size,
+                &plan.normalisation,
+                &Strength::SHIFTED,
+                &mut rng,
+            )
         });
         Self {
             plain: plain.collect(),
@@ -155,7 +163,12 @@ impl Validation {
     }
 
     /// Logits of the averaged weights on both kinds of images.
-    pub(crate) fn scores(&self, plan: &Plan, session: &Session, device: &Device) -> Result<(Vec<f64>, Vec<f64>)> {
+    pub(crate) fn scores(
+        &self,
+        plan: &Plan,
+        session: &Session,
+        device: &Device,
+    ) -> Result<(Vec<f64>, Vec<f64>)> {
         let net = session.averaged();
         Ok((logits(&net, &self.plain, plan.size, device)?, logits(&net, &self.shifted, plan.size, device)?))
     }
@@ -163,7 +176,9 @@ impl Validation {
 
 fn progress_bar(epochs: usize) -> ProgressBar {
     let bar = ProgressBar::new(epochs as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} epoch {pos}/{len} [{elapsed}, {eta} left] {msg}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} epoch {pos}/{len} [{elapsed}, {eta} left] {msg}")
+    {
         bar.set_style(style);
     }
     bar

@@ -1,7 +1,7 @@
 //! A network's values as one flat list, for averaging and for comparing.
 
-use baize_models::networks::ResidualNet;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use baize_models::networks::{ConvNorm, ResidualNet};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId, RunningState};
 use burn::tensor::{Tensor, TensorData};
 
 struct Collect(Vec<f32>);
@@ -36,4 +36,40 @@ pub(crate) fn flatten(net: &ResidualNet) -> Vec<f32> {
 /// The network with the values of [`flatten`]; same conditions.
 pub(crate) fn assign(net: ResidualNet, values: &[f32]) -> ResidualNet {
     net.map(&mut Assign(values))
+}
+
+struct Number(u64);
+
+impl Number {
+    fn next(&mut self) -> ParamId {
+        self.0 += 1;
+        ParamId::from(self.0)
+    }
+}
+
+impl ModuleMapper for Number {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        Param::initialized(self.next(), param.into_value())
+    }
+}
+
+/// The network with its parameters numbered in order instead of at random, so that equal weights make equal files.
+/// The network must not be on an autodiff device.
+pub(crate) fn numbered(net: ResidualNet) -> ResidualNet {
+    let mut number = Number(0);
+    let mut net = net.map(&mut number);
+    // Mapping leaves the identities of running statistics as they are.
+    let mut renumber = |layer: &mut ConvNorm| {
+        for running in [&mut layer.norm.running_mean, &mut layer.norm.running_var] {
+            *running = RunningState::with_id(number.next(), running.value());
+        }
+    };
+    renumber(&mut net.stem);
+    renumber(&mut net.down);
+    for block in &mut net.blocks {
+        renumber(&mut block.first);
+        renumber(&mut block.second);
+        block.shortcut.iter_mut().for_each(&mut renumber);
+    }
+    net
 }

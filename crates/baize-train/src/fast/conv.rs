@@ -168,7 +168,13 @@ pub(super) fn weight_gradient(g: &Geometry, input: &[f32], gradient: &[f32]) -> 
                 im2col(g, image, &mut columns);
                 let above = matrix(g.channels_out, pixels, above);
                 let columns = matrix(taps, pixels, &columns);
-                general_mat_mul(1.0, &above, &columns.t(), 1.0, &mut matrix_mut(g.channels_out, taps, &mut sum));
+                general_mat_mul(
+                    1.0,
+                    &above,
+                    &columns.t(),
+                    1.0,
+                    &mut matrix_mut(g.channels_out, taps, &mut sum),
+                );
             }
             sum
         })

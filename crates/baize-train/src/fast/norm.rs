@@ -41,7 +41,8 @@ fn channel<'a>(g: &Geometry, data: &'a [f32], channel: usize) -> impl Iterator<I
 
 /// Adds `term(x, y, z)` over three slices of the same length in eight lanes, which the compiler vectorises.
 fn sum(x: &[f32], y: &[f32], z: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f64 {
-    let ((x, x_rest), (y, y_rest), (z, z_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>(), z.as_chunks::<8>());
+    let ((x, x_rest), (y, y_rest), (z, z_rest)) =
+        (x.as_chunks::<8>(), y.as_chunks::<8>(), z.as_chunks::<8>());
     let mut lanes = [0f32; 8];
     for ((x, y), z) in x.iter().zip(y).zip(z) {
         for lane in 0..8 {

@@ -87,12 +87,7 @@ struct FastConv;
 impl Backward<Flex, 2> for FastConv {
     type State = (NodeId, NodeId, usize, usize);
 
-    fn backward(
-        self,
-        ops: Ops<Self::State, 2>,
-        gradients: &mut Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [input_node, weight_node] = ops.parents;
         let above = gradients.consume::<Flex>(&ops.node).to_contiguous();
         let (input, weight, stride, padding) = ops.state;
@@ -128,12 +123,7 @@ struct NormState {
 impl Backward<Flex, 3> for FastNorm {
     type State = NormState;
 
-    fn backward(
-        self,
-        ops: Ops<Self::State, 3>,
-        gradients: &mut Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [input_node, gamma_node, beta_node] = ops.parents;
         let above = gradients.consume::<Flex>(&ops.node).to_contiguous();
         let state = ops.state;
@@ -166,15 +156,14 @@ impl<C: CheckpointStrategy> FastOps for Autodiff<Flex, C> {
         padding: usize,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node()];
-        let run = || Flex::fast_conv2d(input.primitive().clone(), weight.primitive().clone(), stride, padding);
+        let run =
+            || Flex::fast_conv2d(input.primitive().clone(), weight.primitive().clone(), stride, padding);
         match FastConv.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
                 let state = (prep.checkpoint(&input), prep.checkpoint(&weight), stride, padding);
                 prep.finish(state, run())
             }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(run())
-            }
+            OpsKind::UnTracked(prep) => prep.finish(run()),
         }
     }
 
@@ -236,4 +225,109 @@ pub(crate) fn norm_act(
         rectify,
     );
     (Tensor::from_dispatch(output), Tensor::from_dispatch(mean), Tensor::from_dispatch(variance))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use burn::tensor::activation::relu;
+    use burn::tensor::module::batch_norm_train;
+    use burn::tensor::module::conv2d as burn_conv2d;
+    use burn::tensor::ops::ConvOptions;
+
+    use super::*;
+
+    fn device() -> Device {
+        Device::flex().autodiff()
+    }
+
+    /// Values without a pattern that a kernel could miss, another one for each `start`.
+    fn uneven<const D: usize>(start: f32, shape: [usize; D]) -> Tensor<D> {
+        let count: usize = shape.iter().product();
+        let value = |i: usize| (start + i as f32 * 1.7).sin() + 0.8 * (start + i as f32 * 0.61).cos() + 0.2;
+        Tensor::from_data(TensorData::new((0..count).map(value).collect::<Vec<_>>(), shape), &device())
+    }
+
+    fn assert_close<const D: usize>(ours: Tensor<D>, burns: Tensor<D>, what: &str) {
+        assert_eq!(ours.dims(), burns.dims(), "{what}");
+        let (ours, burns) = (ours.into_data(), burns.into_data());
+        for (a, b) in ours.iter::<f32>().zip(burns.iter::<f32>()) {
+            assert!((a - b).abs() <= 2e-4 * (1.0 + b.abs()), "{what}: {a} is not {b}");
+        }
+    }
+
+    #[test]
+    fn convolutions_and_their_gradients_are_those_of_burn() {
+        // Batch, channels in, channels out, height, width, kernel, stride.
+        let cases = [
+            (1, 1, 3, 8, 8, 5, 2),
+            (5, 3, 4, 7, 9, 3, 1),
+            (6, 4, 2, 8, 6, 3, 2),
+            (3, 4, 5, 9, 7, 1, 2),
+            (2, 2, 3, 5, 5, 1, 1),
+        ];
+        for case in cases {
+            let (n, channels_in, channels_out, height, width, kernel, stride) = case;
+            let padding = kernel / 2;
+            let input = uneven(0.1, [n, channels_in, height, width]);
+            let weight = uneven(2.3, [channels_out, channels_in, kernel, kernel]);
+            let run = |fast: bool| {
+                let (input, weight) =
+                    (input.clone().detach().require_grad(), weight.clone().detach().require_grad());
+                let output = if fast {
+                    conv2d(input.clone(), weight.clone(), stride, padding)
+                } else {
+                    let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+                    burn_conv2d(input.clone(), weight.clone(), None, options)
+                };
+                // A loss whose gradient differs from place to place.
+                let gradients = (output.clone() * output.clone()).sum().backward();
+                let gradient = (input.grad(&gradients).unwrap(), weight.grad(&gradients).unwrap());
+                (output.inner(), gradient.0, gradient.1)
+            };
+            let (ours, burns) = (run(true), run(false));
+            assert_close(ours.0, burns.0, &format!("output of {case:?}"));
+            assert_close(ours.1, burns.1, &format!("input gradient of {case:?}"));
+            assert_close(ours.2, burns.2, &format!("weight gradient of {case:?}"));
+        }
+    }
+
+    #[test]
+    fn normalisations_and_their_gradients_are_those_of_burn() {
+        for (shape, rectify) in [([4, 3, 5, 5], false), ([4, 3, 5, 5], true), ([1, 2, 4, 6], true)] {
+            let (input, gamma, beta) = (uneven(0.4, shape), uneven(1.1, [shape[1]]), uneven(5.0, [shape[1]]));
+            let run = |fast: bool| {
+                let input = input.clone().detach().require_grad();
+                let (gamma, beta) =
+                    (gamma.clone().detach().require_grad(), beta.clone().detach().require_grad());
+                let (output, mean, variance) = if fast {
+                    norm_act(input.clone(), gamma.clone(), beta.clone(), 1e-5, rectify)
+                } else {
+                    let result = batch_norm_train(input.clone(), gamma.clone(), beta.clone(), 1e-5);
+                    let output = if rectify { relu(result.output) } else { result.output };
+                    (output, result.mean, result.variance)
+                };
+                let cubed = output.clone() * output.clone() * output.clone();
+                let gradients = cubed.sum().backward();
+                (
+                    output.inner(),
+                    [
+                        mean.inner(),
+                        variance.inner(),
+                        gamma.grad(&gradients).unwrap(),
+                        beta.grad(&gradients).unwrap(),
+                    ],
+                    input.grad(&gradients).unwrap(),
+                )
+            };
+            let (ours, burns) = (run(true), run(false));
+            assert_close(ours.0, burns.0, "output");
+            assert_close(ours.2, burns.2, "input gradient");
+            for ((ours, burns), what) in
+                ours.1.into_iter().zip(burns.1).zip(["mean", "variance", "gamma", "beta"])
+            {
+                assert_close(ours, burns, what);
+            }
+        }
+    }
 }
