@@ -62,7 +62,8 @@ class Baize:
             answer = self.session.get(f"{self.server}/v1/studies/{study}/findings", timeout=30)
             if answer.status_code == 200:
                 record = answer.json()
-                if all(result["status"] != "pending" for result in record["results"]):
+                results = [result for image in record["instances"] for result in image["results"]]
+                if results and all(result["status"] != "pending" for result in results):
                     return record
             time.sleep(0.25)
         sys.exit(f"no finding for study {study} within {seconds} seconds")
@@ -88,25 +89,29 @@ def c_store(path: pathlib.Path, port: int) -> str:
 
 
 def show(record: dict, baize: Baize, out: pathlib.Path) -> None:
-    for result in record["results"]:
-        model = result.get("model") or {}
-        print(f"  image   {result['sop']}  [{result['status']}]")
-        if result["status"] != "ok":
-            print(f"  reason  {result['code']}: {result['message']}")
-            continue
-        print(f"  model   {model['id']} version {model['version']}")
-        for finding in result["findings"]:
-            verdict = "positive" if finding["positive"] else "negative"
-            print(
-                f"  finding {finding['label']}: probability {finding['probability']:.3f}, "
-                f"threshold {finding['threshold']:.3f} → {verdict}"
-            )
-        population = result["population"]
-        if not population["validated"]:
-            print(f"  note    {population['note']}")
-        picture = out / f"overlay-{result['sop']}.png"
-        picture.write_bytes(baize.get(result["overlay"]).content)
-        print(f"  picture {picture}")
+    for image in record["instances"]:
+        print(f"  image   {image['sop']}")
+        for result in image["results"]:
+            show_result(image["sop"], result, baize, out)
+
+
+def show_result(sop: str, result: dict, baize: Baize, out: pathlib.Path) -> None:
+    if result["status"] != "ok":
+        print(f"  reason  {result['code']}: {result['message']}")
+        return
+    print(f"  model   {result['model']['id']} version {result['model']['version']}")
+    for finding in result["findings"]:
+        verdict = "positive" if finding["positive"] else "negative"
+        print(
+            f"  finding {finding['label']}: probability {finding['probability']:.3f}, "
+            f"threshold {finding['threshold']:.3f} → {verdict}"
+        )
+    population = result["population"]
+    if not population["validated"]:
+        print(f"  note    {population['note']}")
+    picture = out / f"overlay-{sop}.png"
+    picture.write_bytes(baize.get(result["overlay"]).content)
+    print(f"  picture {picture}")
 
 
 def main() -> None:

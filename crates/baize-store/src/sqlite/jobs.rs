@@ -47,7 +47,7 @@ pub(super) fn take(db: &Connection, limit: usize) -> Result<Vec<Job>, Trouble> {
               JOIN series ON series.id = instance.series_id
               JOIN study ON study.id = instance.study_id
              WHERE job.state = 'open'
-             ORDER BY job.deadline, job.lane DESC, job.id
+             ORDER BY (job.lane = 2) DESC, job.deadline, job.lane DESC, job.id
              LIMIT ?1"
         ))?
         .query_and_then([convert::limit(limit)], job)?

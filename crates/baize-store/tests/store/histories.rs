@@ -124,7 +124,7 @@ impl Plain {
             (0..self.jobs.len()).filter(|j| self.jobs[*j].state == State::Open).collect();
         open.sort_by_key(|job| {
             let admission = &self.images[self.jobs[*job].image].admission;
-            (admission.deadline, Reverse(admission.lane), *job)
+            (admission.lane != Lane::Stat, admission.deadline, Reverse(admission.lane), *job)
         });
         open.truncate(limit);
         for job in &open {

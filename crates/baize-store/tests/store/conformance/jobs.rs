@@ -9,7 +9,7 @@ use super::{Store, admit, only_instance, take_one};
 use crate::fixtures::{admission, analysed, at, failed, finding, model, refused, report, sop};
 
 pub(crate) async fn jobs_come_most_urgent_first(store: Arc<impl Store>) {
-    // (image, deadline, lane); the deadline decides, then the lane, then who came first.
+    // (image, deadline, lane); STAT comes first, then the deadline decides, then the lane, then who came first.
     let waiting = [
         (1, 50, Lane::Routine),
         (2, 40, Lane::Routine),
@@ -27,7 +27,7 @@ pub(crate) async fn jobs_come_most_urgent_first(store: Arc<impl Store>) {
     for limit in [2, 3, 9] {
         order.extend(store.take_jobs(limit).await.unwrap().into_iter().map(|job| job.identity.sop));
     }
-    assert_eq!(order, [3, 4, 2, 6, 1, 5, 7].map(sop));
+    assert_eq!(order, [3, 5, 4, 2, 6, 1, 7].map(sop));
     assert_eq!(store.take_jobs(9).await.unwrap(), [], "a taken job is not handed out again");
 }
 

@@ -1,0 +1,114 @@
+//! `baize doctor`: what is there, and what keeps the server from starting.
+
+use std::process::ExitCode;
+
+use baize_core::Language;
+use baize_models::{Catalog, Compute};
+
+use super::language::{self, pick};
+use super::{EXIT_FAILURE, say};
+use crate::config::{self, Config};
+use crate::wiring;
+
+/// Prints one line per thing looked at; fails when the server would not start.
+pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
+    let reader = language::of_operator();
+    say(&format!("baize {}", wiring::VERSION));
+    let config = match loaded {
+        Ok(config) => config,
+        Err(error) => {
+            bad(&format!("{}: {error:#}", pick(reader, "配置", "configuration")));
+            return Ok(ExitCode::from(EXIT_FAILURE));
+        }
+    };
+    let healthy = [
+        configuration(&config, reader),
+        device(&config, reader),
+        models(&config, reader),
+        storage(&config, reader),
+    ];
+    Ok(if healthy.into_iter().all(|sound| sound) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+}
+
+fn good(line: &str) {
+    say(&format!("✓ {line}"));
+}
+
+fn bad(line: &str) {
+    say(&format!("✗ {line}"));
+}
+
+fn configuration(config: &Config, reader: Language) -> bool {
+    let problems = config::problems(config);
+    for problem in &problems {
+        bad(problem);
+    }
+    if problems.is_empty() {
+        good(pick(reader, "配置有效", "the configuration is sound"));
+        if config.auth.api_keys.is_empty() && config.auth.jwt.is_none() {
+            say(pick(
+                reader,
+                "  未配置身份验证：仅本机可访问",
+                "  no authentication is configured: only this machine can reach the server",
+            ));
+        }
+        if config.dimse.allowed_calling_aes.is_empty() && !config.dimse.allow_any_calling_ae {
+            say(pick(
+                reader,
+                "  dimse.allowed_calling_aes 为空：所有 C-STORE 连接都会被拒绝",
+                "  dimse.allowed_calling_aes is empty: every DICOM association will be rejected",
+            ));
+        }
+    }
+    problems.is_empty()
+}
+
+fn device(config: &Config, reader: Language) -> bool {
+    let chosen = config.engine.compute.parse::<Compute>().and_then(|compute| compute.resolve());
+    match chosen {
+        Ok(device) => {
+            good(&format!("{}: {device}", pick(reader, "计算设备", "computing device")));
+            true
+        }
+        Err(error) => {
+            bad(&format!("engine.compute: {error}"));
+            false
+        }
+    }
+}
+
+fn models(config: &Config, reader: Language) -> bool {
+    let enabled =
+        Catalog::open(&config.models.weights_dir).map_err(anyhow::Error::from).and_then(|catalog| {
+            let entries = wiring::enabled_models(&catalog, &config.models.enabled)?;
+            Ok(entries.iter().map(|entry| entry.manifest.model().to_string()).collect::<Vec<_>>())
+        });
+    match enabled {
+        Ok(models) => {
+            for model in models {
+                good(&format!("{}: {model}", pick(reader, "模型", "model")));
+            }
+            true
+        }
+        Err(error) => {
+            bad(&format!("{}: {error:#}", pick(reader, "模型", "models")));
+            false
+        }
+    }
+}
+
+fn storage(config: &Config, reader: Language) -> bool {
+    let folder = &config.storage.data_dir;
+    let label = pick(reader, "数据目录", "data folder");
+    let probe = std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder));
+    match probe {
+        Ok(_) => {
+            good(&format!("{label}: {}", folder.display()));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label} {}: {error}", folder.display()));
+            false
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `baize models list|verify`.
+
+use std::process::ExitCode;
+
+use baize_models::Catalog;
+use clap::{Args, Subcommand};
+
+use super::{ConfigurationFlags, language, say};
+
+/// `baize models`
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    verb: ModelsVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelsVerb {
+    /// Lists the installed models.
+    List(ConfigurationFlags),
+    /// Checks manifests and checksums, loads every model and runs it once.
+    Verify(ConfigurationFlags),
+}
+
+impl Models {
+    /// # Errors
+    /// A manifest that does not hold, a checksum that differs, a model that does not load or run.
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (configuration, verify) = match &self.verb {
+            ModelsVerb::List(configuration) => (configuration, false),
+            ModelsVerb::Verify(configuration) => (configuration, true),
+        };
+        let config = configuration.load()?;
+        let catalog = Catalog::open(&config.models.weights_dir)?;
+        let reader = language::of_operator();
+        for entry in catalog.iter() {
+            let manifest = &entry.manifest;
+            say(&format!("{}  {}", manifest.model(), manifest.intended_use(reader)));
+            for label in manifest.labels() {
+                say(&format!(
+                    "  {} {} {}  ≥ {:.3}",
+                    label.code.scheme,
+                    label.code.value,
+                    label.code.meaning.get(reader),
+                    label.threshold
+                ));
+            }
+            if verify {
+                let device = config.engine.compute.parse::<baize_models::Compute>()?.resolve()?;
+                baize_models::self_test(entry, &device)?;
+                say(&format!("  {} ({device})", language::pick(reader, "校验通过", "verified")));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,80 @@
+//! `baize train` and `baize eval`.
+
+use std::process::ExitCode;
+
+use baize_models::{Catalog, Compute};
+use baize_train::{CxrEvaluation, CxrTraining};
+use clap::{Args, Subcommand};
+
+use super::{ConfigurationFlags, say};
+use crate::config::Log;
+use crate::{telemetry, wiring};
+
+/// `baize train`
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    #[command(subcommand)]
+    what: TrainWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum TrainWhat {
+    /// The paediatric pneumonia network on chest radiographs.
+    Cxr(CxrTraining),
+}
+
+impl Train {
+    /// Trains and prints the folder of the finished model.
+    ///
+    /// # Errors
+    /// Images or labels that cannot be read, a folder that cannot be written.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        telemetry::install(&Log::default())?;
+        match self.what {
+            TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// `baize eval`
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    #[command(subcommand)]
+    what: EvalWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum EvalWhat {
+    /// A chest radiograph model on labelled images, through the way that serves.
+    Cxr {
+        #[command(flatten)]
+        evaluation: CxrEvaluation,
+        #[command(flatten)]
+        configuration: ConfigurationFlags,
+        /// The model, as "id" (its newest version) or "id@version".
+        #[arg(long, default_value = "cxr-pneumonia-paed")]
+        model: String,
+    },
+}
+
+impl Eval {
+    /// Prints the table; the files go into the folder named.
+    ///
+    /// # Errors
+    /// A model that is not installed, an image that is missing or damaged.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what {
+            EvalWhat::Cxr { evaluation, configuration, model } => {
+                let config = configuration.load()?;
+                telemetry::install(&config.log)?;
+                let catalog = Catalog::open(&config.models.weights_dir)?;
+                let device = config.engine.compute.parse::<Compute>()?.resolve()?;
+                for entry in wiring::enabled_models(&catalog, &[model])? {
+                    say(&evaluation.run(entry, &device)?.to_string());
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,219 @@
+//! Judges a whole configuration: every problem at once, each with its remedy.
+
+use std::net::SocketAddr;
+
+use super::Config;
+
+/// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
+/// when the server may start.
+pub(crate) fn problems(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    http(config, &mut found);
+    dimse(config, &mut found);
+    sizes(config, &mut found);
+    found
+}
+
+fn is_public(address: SocketAddr) -> bool {
+    !address.ip().is_loopback()
+}
+
+fn http(config: &Config, found: &mut Vec<String>) {
+    let http = &config.http;
+    let has_tls = http.tls_cert.is_some() && http.tls_key.is_some();
+    if http.tls_cert.is_some() != http.tls_key.is_some() {
+        found.push("http.tls_cert and http.tls_key go together: set both or neither".into());
+    }
+    for (key, file) in [("http.tls_cert", &http.tls_cert), ("http.tls_key", &http.tls_key)] {
+        if let Some(path) = file.as_ref().filter(|path| !path.is_file()) {
+            found.push(format!("{key}: there is no file {}", path.display()));
+        }
+    }
+    if is_public(http.bind) {
+        if config.auth.api_keys.is_empty() && config.auth.jwt.is_none() {
+            found.push(format!(
+                "http.bind = {} is reachable from other machines, but nobody has to log in: add [[auth.api_keys]] or \
+                 [auth.jwt], or bind to 127.0.0.1",
+                http.bind
+            ));
+        }
+        if !has_tls && !http.tls_terminated_by_proxy {
+            found.push(format!(
+                "http.bind = {} would carry patient data in clear text: set http.tls_cert and http.tls_key, set \
+                 http.tls_terminated_by_proxy = true where a proxy on a trusted network does it, or bind to 127.0.0.1",
+                http.bind
+            ));
+        }
+    }
+    if let Some(url) = &http.public_url
+        && (!(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/'))
+    {
+        found
+            .push("http.public_url must begin with http:// or https:// and must not end with a slash".into());
+    }
+    if http.metrics_bind == http.bind && http.bind.port() != 0 {
+        found.push("http.metrics_bind must differ from http.bind".into());
+    }
+    for (index, key) in config.auth.api_keys.iter().enumerate() {
+        if key.name.trim().is_empty() {
+            found.push(format!(
+                "auth.api_keys[{index}].name is empty: name the client, it appears in the audit"
+            ));
+        }
+        if key.sha256.len() != 64 || !key.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            found.push(format!(
+                "auth.api_keys[{index}].sha256 must be 64 hex digits: `baize key new` prints a key with its hash"
+            ));
+        }
+        if key.roles.is_empty() {
+            found.push(format!(
+                "auth.api_keys[{index}].roles is empty: use nurse, radiologist, integrator or admin"
+            ));
+        }
+        for role in &key.roles {
+            if role.parse::<baize_http::Role>().is_err() {
+                found.push(format!(
+                    "auth.api_keys[{index}].roles: '{role}' is not a role: use nurse, radiologist, integrator or admin"
+                ));
+            }
+        }
+    }
+    if let Some(jwt) = &config.auth.jwt
+        && !jwt.key_file.is_file()
+    {
+        found.push(format!("auth.jwt.key_file: there is no file {}", jwt.key_file.display()));
+    }
+}
+
+fn dimse(config: &Config, found: &mut Vec<String>) {
+    let dimse = &config.dimse;
+    let titles = std::iter::once(("dimse.ae_title", &dimse.ae_title))
+        .chain(dimse.allowed_calling_aes.iter().map(|title| ("dimse.allowed_calling_aes", title)))
+        .chain(dimse.stat_calling_aes.iter().map(|title| ("dimse.stat_calling_aes", title)));
+    for (key, title) in titles {
+        let printable = title.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\');
+        if title.trim().is_empty() || title.len() > 16 || !printable {
+            found.push(format!(
+                "{key}: '{title}' is not an AE title (1 to 16 printable ASCII characters, no backslash)"
+            ));
+        }
+    }
+    let bind = dimse.bind;
+    if is_public(bind) && (dimse.allow_any_calling_ae || dimse.allowed_calling_aes.is_empty()) {
+        found.push(format!(
+            "dimse.bind = {bind} is reachable from other machines: list the calling AE titles in \
+             dimse.allowed_calling_aes and leave dimse.allow_any_calling_ae = false"
+        ));
+    }
+    if !(4096..=4 << 20).contains(&dimse.max_pdu) {
+        found.push("dimse.max_pdu must be between 4096 and 4194304".into());
+    }
+}
+
+fn sizes(config: &Config, found: &mut Vec<String>) {
+    let at_least_one = [
+        ("storage.spool_gib", config.storage.spool_gib),
+        ("http.max_request_mib", config.http.max_request_mib),
+        ("http.in_flight_per_client", config.http.in_flight_per_client as u64),
+        ("dimse.max_associations", config.dimse.max_associations as u64),
+        ("dimse.idle_timeout_seconds", config.dimse.idle_timeout_seconds),
+        ("limits.max_object_mib", config.limits.max_object_mib),
+        ("limits.max_pixels", config.limits.max_pixels),
+        ("engine.decode_threads", config.engine.decode_threads as u64),
+        ("engine.decoded_budget_mib", config.engine.decoded_budget_mib),
+        ("engine.stat_blocking_ms", config.engine.stat_blocking_ms),
+        ("lanes.stat_seconds", config.lanes.stat_seconds),
+    ];
+    for (key, value) in at_least_one {
+        if value == 0 {
+            found.push(format!("{key} must be at least 1"));
+        }
+    }
+    if config.limits.max_object_mib > 2048 {
+        found.push("limits.max_object_mib must be at most 2048".into());
+    }
+    if config.limits.receive_budget_mib < 2 * config.limits.max_object_mib {
+        found.push(
+            "limits.receive_budget_mib must be at least twice limits.max_object_mib: one object's worth is reserved for STAT"
+                .into(),
+        );
+    }
+    if config.http.max_request_mib < config.limits.max_object_mib {
+        found.push("http.max_request_mib must be at least limits.max_object_mib".into());
+    }
+    if config.engine.max_jobs < 8 {
+        found.push("engine.max_jobs must be at least 8: part of it is reserved for STAT".into());
+    }
+    for (key, bucket) in [
+        ("engine.largest_bucket", config.engine.largest_bucket),
+        ("engine.routine_bucket", config.engine.routine_bucket),
+    ] {
+        if !bucket.is_power_of_two() || bucket > 64 {
+            found.push(format!("{key} must be one of 1, 2, 4, 8, 16, 32, 64"));
+        }
+    }
+    if config.engine.routine_bucket > config.engine.largest_bucket {
+        found.push("engine.routine_bucket must not exceed engine.largest_bucket".into());
+    }
+    if config.lanes.stat_seconds > config.lanes.urgent_seconds
+        || config.lanes.urgent_seconds > config.lanes.routine_seconds
+    {
+        found.push("lanes: stat_seconds ≤ urgent_seconds ≤ routine_seconds must hold".into());
+    }
+    if let Err(error) = config.engine.compute.parse::<baize_models::Compute>() {
+        found.push(format!("engine.compute: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ApiKey;
+
+    #[test]
+    fn the_defaults_are_sound() {
+        assert_eq!(problems(&Config::default()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_mistake_names_its_key() {
+        let cases: [(&str, fn(&mut Config)); 12] = [
+            ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
+            ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
+            ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
+            ("auth.api_keys[0].sha256", |c| {
+                c.auth.api_keys =
+                    vec![ApiKey { name: "his".into(), sha256: "abc".into(), roles: vec!["admin".into()] }];
+            }),
+            ("auth.api_keys[0].roles", |c| {
+                c.auth.api_keys =
+                    vec![ApiKey { name: "his".into(), sha256: "0".repeat(64), roles: vec!["doctor".into()] }];
+            }),
+            ("dimse.ae_title", |c| c.dimse.ae_title = "SEVENTEEN_LETTERS".into()),
+            ("dimse.bind", |c| c.dimse.bind = ([0, 0, 0, 0], 104).into()),
+            ("limits.receive_budget_mib", |c| c.limits.receive_budget_mib = 1),
+            ("engine.largest_bucket", |c| c.engine.largest_bucket = 3),
+            ("engine.routine_bucket", |c| c.engine.routine_bucket = 64),
+            ("engine.compute", |c| c.engine.compute = "tpu".into()),
+            ("lanes", |c| c.lanes.stat_seconds = 100_000),
+        ];
+        for (named, spoil) in cases {
+            let mut config = Config::default();
+            spoil(&mut config);
+            let found = problems(&config);
+            assert!(found.iter().any(|problem| problem.contains(named)), "{named} is not named in {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_public_address_needs_both_a_login_and_encryption() {
+        let mut config = Config::default();
+        config.http.bind = ([0, 0, 0, 0], 8642).into();
+        assert_eq!(problems(&config).len(), 2);
+        config.auth.api_keys =
+            vec![ApiKey { name: "his".into(), sha256: "0".repeat(64), roles: vec!["integrator".into()] }];
+        assert_eq!(problems(&config).len(), 1);
+        config.http.tls_terminated_by_proxy = true;
+        assert_eq!(problems(&config).len(), 0);
+    }
+}

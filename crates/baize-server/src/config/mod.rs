@@ -1,0 +1,305 @@
+//! The configuration: one struct per component, read in layers, checked as a whole before a port is bound.
+//!
+//! Every key is documented in `deploy/baize.toml`; a test holds that file against these structs.
+
+mod check;
+mod layers;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use check::problems;
+pub(crate) use layers::{Sources, load};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub storage: Storage,
+    pub models: Models,
+    pub http: Http,
+    pub auth: Auth,
+    pub dimse: Dimse,
+    pub limits: Limits,
+    pub engine: Engine,
+    pub lanes: Lanes,
+    pub log: Log,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Storage {
+    pub data_dir: PathBuf,
+    pub spool_gib: u64,
+}
+
+/// `[models]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Models {
+    pub weights_dir: PathBuf,
+    pub enabled: Vec<String>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Http {
+    pub bind: SocketAddr,
+    pub metrics_bind: SocketAddr,
+    pub public_url: Option<String>,
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub tls_terminated_by_proxy: bool,
+    pub max_request_mib: u64,
+    pub in_flight_per_client: usize,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Auth {
+    pub api_keys: Vec<ApiKey>,
+    pub jwt: Option<Jwt>,
+}
+
+/// `[[auth.api_keys]]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKey {
+    pub name: String,
+    pub sha256: String,
+    pub roles: Vec<String>,
+}
+
+/// `[auth.jwt]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jwt {
+    pub algorithm: JwtAlgorithm,
+    pub key_file: PathBuf,
+    pub issuer: String,
+    pub audience: String,
+}
+
+/// How tokens are signed.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub(crate) enum JwtAlgorithm {
+    HS256,
+    RS256,
+    ES256,
+}
+
+/// `[dimse]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Dimse {
+    pub bind: SocketAddr,
+    pub ae_title: String,
+    pub allowed_calling_aes: Vec<String>,
+    pub allow_any_calling_ae: bool,
+    pub stat_calling_aes: Vec<String>,
+    pub max_associations: usize,
+    pub max_pdu: u32,
+    pub idle_timeout_seconds: u64,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub max_object_mib: u64,
+    pub max_pixels: u64,
+    pub receive_budget_mib: u64,
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Engine {
+    pub compute: String,
+    pub decode_threads: usize,
+    pub max_jobs: usize,
+    pub decoded_budget_mib: u64,
+    pub largest_bucket: usize,
+    pub routine_bucket: usize,
+    pub stat_blocking_ms: u64,
+    pub drain_seconds: u64,
+}
+
+/// `[lanes]`: within how many seconds a result is due.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Lanes {
+    pub stat_seconds: u64,
+    pub urgent_seconds: u64,
+    pub routine_seconds: u64,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { data_dir: "data".into(), spool_gib: 100 }
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { weights_dir: "weights".into(), enabled: Vec::new() }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            bind: (LOOPBACK, 8642).into(),
+            metrics_bind: (LOOPBACK, 9642).into(),
+            public_url: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_terminated_by_proxy: false,
+            max_request_mib: 1024,
+            in_flight_per_client: 32,
+        }
+    }
+}
+
+impl Default for Dimse {
+    fn default() -> Self {
+        Self {
+            bind: (LOOPBACK, 11112).into(),
+            ae_title: "BAIZE".into(),
+            allowed_calling_aes: Vec::new(),
+            allow_any_calling_ae: false,
+            stat_calling_aes: Vec::new(),
+            max_associations: 32,
+            max_pdu: 131_072,
+            idle_timeout_seconds: 60,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_object_mib: 256, max_pixels: 100_000_000, receive_budget_mib: 512 }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            compute: "auto".into(),
+            decode_threads: 2,
+            max_jobs: 256,
+            decoded_budget_mib: 1024,
+            largest_bucket: 8,
+            routine_bucket: 4,
+            stat_blocking_ms: 500,
+            drain_seconds: 30,
+        }
+    }
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { stat_seconds: 60, urgent_seconds: 600, routine_seconds: 7200 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn annotated() -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/baize.toml");
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    /// Optional keys stand in the annotated file as comments (`# key = …`): uncommenting them all must
+    /// give a file that still parses, and what is not commented out must equal the built-in defaults.
+    #[test]
+    fn the_annotated_file_is_the_defaults() {
+        let file: Config = toml::from_str(&annotated()).unwrap();
+        assert_eq!(file, Config::default());
+    }
+
+    #[test]
+    fn every_key_is_documented_in_the_annotated_file() {
+        let uncommented: String = annotated()
+            .lines()
+            .map(|line| match line.strip_prefix("#: ") {
+                Some(key) => format!("{key}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        let documented: toml::Table = toml::from_str(&uncommented).unwrap();
+        let full = Config {
+            auth: Auth {
+                api_keys: vec![ApiKey { name: String::new(), sha256: String::new(), roles: vec![] }],
+                jwt: Some(Jwt {
+                    algorithm: JwtAlgorithm::RS256,
+                    key_file: PathBuf::new(),
+                    issuer: String::new(),
+                    audience: String::new(),
+                }),
+            },
+            http: Http {
+                public_url: Some("u".into()),
+                tls_cert: Some("c".into()),
+                tls_key: Some("k".into()),
+                ..Http::default()
+            },
+            ..Config::default()
+        };
+        let known = toml::Table::try_from(&full).unwrap();
+        for (section, keys) in &known {
+            for (key, value) in keys.as_table().unwrap() {
+                let found = documented.get(section).and_then(|table| table.get(key));
+                assert!(found.is_some(), "deploy/baize.toml does not document {section}.{key}");
+                let inner = match value {
+                    toml::Value::Array(items) => items.first().and_then(toml::Value::as_table),
+                    other => other.as_table(),
+                };
+                let documented_inner = match found {
+                    Some(toml::Value::Array(items)) => items.first().and_then(toml::Value::as_table),
+                    Some(other) => other.as_table(),
+                    None => None,
+                };
+                for inner_key in inner.into_iter().flat_map(|table| table.keys()) {
+                    assert!(
+                        documented_inner.is_some_and(|table| table.contains_key(inner_key)),
+                        "deploy/baize.toml does not document {section}.{key}.{inner_key}"
+                    );
+                }
+            }
+        }
+        let parsed: Result<Config, _> = documented.try_into();
+        assert!(parsed.is_ok(), "the file documents a key that does not exist: {parsed:?}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Plugs the crates together: configuration values in, running parts out.
+
+mod edges;
+mod engine;
+mod server;
+
+pub(crate) use engine::{enabled_models, offline_engine};
+pub(crate) use server::Server;
+
+/// The release.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Bytes in a MiB, the unit of sizes in the configuration.
+pub(crate) const MIB: u64 = 1 << 20;

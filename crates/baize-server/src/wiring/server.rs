@@ -1,0 +1,181 @@
+//! The running server: opened from the inside out, closed from the outside in.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use baize_core::SystemClock;
+use baize_dicom::scp::Scp;
+use baize_engine::{Engine, Storage};
+use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
+use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
+use prometheus_client::registry::Registry;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::{edges, engine};
+use crate::config::Config;
+
+/// Requests to the ledger that may wait for its writer.
+const LEDGER_QUEUE: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Reads of the ledger, and files of the spool, at a time.
+const STORE_PARALLEL: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+const GIB: u64 = 1 << 30;
+
+/// A listener with what it serves.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    options: ServeOptions,
+}
+
+/// A server whose ports are bound and whose models are warming up.
+pub(crate) struct Server {
+    engine: Arc<Engine>,
+    ledger: Arc<SqliteLedger>,
+    scp: Scp,
+    http: Door,
+    metrics: Door,
+    url: String,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Opens storage, loads models, then binds the ports.
+    ///
+    /// # Errors
+    /// Storage in use or unusable, a model that does not load, a port that is taken.
+    pub(crate) async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        let (ledger, spool) = open_storage(config).await?;
+        let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
+        let engine = engine::start_engine(config, Some(storage)).await?;
+        let mut registry = Registry::default();
+        engine.metrics().register(&mut registry);
+
+        let scp = Scp::bind(edges::dimse(config), engine.clone())
+            .await
+            .with_context(|| format!("dimse.bind = {}", config.dimse.bind))?;
+        scp.metrics().register(&mut registry);
+
+        let (listener, address) = bind("http.bind", config.http.bind)?;
+        let ports = Ports {
+            intake: engine.clone(),
+            identify: engine.clone(),
+            reader: engine.clone(),
+            studies: ledger.clone(),
+            spool,
+            events: engine.clone(),
+            health: engine.clone(),
+            clock: Arc::new(SystemClock),
+            metrics: Metrics::register(&mut registry),
+            shutdown: shutdown.clone(),
+        };
+        let http = Door {
+            listener,
+            address,
+            router: router(ports, edges::http(config, address)?)?,
+            options: edges::serving(config),
+        };
+        let (listener, address) = bind("http.metrics_bind", config.http.metrics_bind)?;
+        let metrics = Door {
+            listener,
+            address,
+            router: metrics_router(Arc::new(registry)),
+            options: edges::serving_metrics(),
+        };
+        let url = edges::local_url(config, http.address);
+        Ok(Self { engine, ledger, scp, http, metrics, url, shutdown })
+    }
+
+    /// Where REST is, as a client on this machine would write it.
+    pub(crate) fn http_url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the metrics are.
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        self.metrics.address
+    }
+
+    /// Where C-STORE goes.
+    pub(crate) fn dimse_address(&self) -> SocketAddr {
+        self.scp.local_addr()
+    }
+
+    /// Serves until the shutdown token is cancelled or the device is lost, then drains: the doors close first,
+    /// then the engine finishes, then the ledger closes.
+    ///
+    /// # Errors
+    /// A listener that broke.
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let shutdown = self.shutdown;
+        let http = self.http.open(shutdown.clone());
+        // Metrics stay readable while the server drains.
+        let drained = CancellationToken::new();
+        let metrics = self.metrics.open(drained.clone());
+        let scp = tokio::spawn(self.scp.run(shutdown.clone()));
+        if let Err(problem) = self.engine.warmed_up().await
+            && !shutdown.is_cancelled()
+        {
+            error!(%problem, "the models do not run");
+        } else {
+            info!("ready");
+        }
+        let lost = tokio::select! {
+            () = self.engine.device_lost() => true,
+            () = shutdown.cancelled() => false,
+        };
+        if lost {
+            error!("the computing device was lost; ending for the supervisor to start again");
+            shutdown.cancel();
+        }
+        let served = http.await.context("the http task")?;
+        scp.await.context("the dicom task")?;
+        self.engine.drain().await;
+        self.ledger.close().await;
+        drained.cancel();
+        metrics.await.context("the metrics task")??;
+        served?;
+        Ok(if lost { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+impl Door {
+    fn open(self, shutdown: CancellationToken) -> JoinHandle<anyhow::Result<()>> {
+        tokio::spawn(async move {
+            baize_http::serve(self.listener, self.router, self.options, shutdown)
+                .await
+                .map_err(anyhow::Error::from)
+        })
+    }
+}
+
+fn bind(key: &str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).with_context(|| format!("{key} = {address}"))?;
+    listener.set_nonblocking(true)?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+async fn open_storage(config: &Config) -> anyhow::Result<(Arc<SqliteLedger>, Arc<FolderSpool>)> {
+    let data = config.storage.data_dir.clone();
+    let quota_bytes = config.storage.spool_gib.saturating_mul(GIB);
+    // Opening lists the whole spool and may upgrade the database: not on a thread that serves requests.
+    tokio::task::spawn_blocking(move || {
+        let ledger = SqliteLedger::open(&LedgerConfig {
+            path: data.join("baize.db"),
+            queue: LEDGER_QUEUE,
+            readers: STORE_PARALLEL,
+        })
+        .context("storage.data_dir")?;
+        let spool = FolderSpool::open(&SpoolConfig { root: data, quota_bytes, parallel: STORE_PARALLEL })
+            .context("storage.data_dir")?;
+        Ok((Arc::new(ledger), Arc::new(spool)))
+    })
+    .await?
+}

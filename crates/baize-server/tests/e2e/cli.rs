@@ -1,0 +1,175 @@
+//! The verbs as an operator types them.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use crate::harness::baize;
+use baize_testkit::ObjectBuilder;
+use serde_json::Value;
+
+fn run(arguments: &[&str]) -> Output {
+    baize().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// `baize infer --json`: the exit status and one object per line.
+fn infer(paths: &[&Path]) -> (i32, Vec<Value>) {
+    let output = baize().arg("infer").arg("--json").args(paths).output().unwrap();
+    let lines = text(&output.stdout);
+    let objects = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (output.status.code().unwrap_or_else(|| panic!("killed: {}", text(&output.stderr))), objects)
+}
+
+#[test]
+fn infer_says_in_json_and_exit_status_what_became_of_each_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let chest = write("chest.dcm", &ObjectBuilder::chest(1).build());
+    let leg = write("leg.dcm", &ObjectBuilder::chest(2).body_part("EXTREMITY").build());
+    let text_file = write("note.txt", b"not an image");
+
+    let (code, answers) = infer(&[&chest]);
+    assert_eq!((code, answers.len()), (0, 1));
+    let answer = &answers[0];
+    assert_eq!(answer["status"], "ok");
+    assert_eq!(answer["code"], Value::Null);
+    assert_eq!(answer["sop"], ObjectBuilder::chest(1).sop_uid());
+    assert!(answer["model"]["id"].is_string() && answer["model"]["version"].is_string());
+    let finding = &answer["findings"][0];
+    let probability = finding["probability"].as_f64().unwrap();
+    let threshold = finding["threshold"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&probability));
+    assert_eq!(finding["positive"], probability >= threshold);
+    assert!(finding["code"].is_string() && finding["label"].is_string());
+    assert!(finding["box"].is_null() || finding["box"]["width"].as_u64() >= Some(1));
+
+    let (code, answers) = infer(&[&chest, &leg]);
+    assert_eq!(code, 3);
+    assert_eq!(answers[1]["status"], "refused");
+    assert_eq!(answers[1]["code"], "wrong_body_part");
+    assert_eq!(answers[1]["findings"], Value::Array(vec![]));
+
+    let (code, answers) = infer(&[folder.path()]);
+    assert_eq!((code, answers.len()), (4, 3));
+    let error = answers.iter().find(|answer| answer["path"] == text_file.display().to_string()).unwrap();
+    assert_eq!((error["status"].as_str(), error["code"].as_str()), (Some("error"), Some("not_dicom")));
+}
+
+#[test]
+fn infer_writes_the_annotated_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let chest = folder.path().join("chest.dcm");
+    std::fs::write(&chest, ObjectBuilder::chest(1).build()).unwrap();
+    let pictures = folder.path().join("pictures");
+    let output =
+        baize().arg("infer").arg("--json").arg("--overlay-dir").arg(&pictures).arg(&chest).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let png = std::fs::read(answer["overlay"].as_str().unwrap()).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn infer_speaks_the_operators_language() {
+    let folder = tempfile::tempdir().unwrap();
+    let chest = folder.path().join("chest.dcm");
+    std::fs::write(&chest, ObjectBuilder::chest(1).build()).unwrap();
+    let chinese = baize().env("LANG", "zh_CN.UTF-8").arg("infer").arg(&chest).output().unwrap();
+    assert!(text(&chinese.stdout).contains("概率"), "{}", text(&chinese.stdout));
+    let english = baize().arg("infer").arg(&chest).output().unwrap();
+    assert!(text(&english.stdout).contains("a physician must review"), "{}", text(&english.stdout));
+}
+
+#[test]
+fn a_bad_configuration_is_refused_before_a_port_is_bound_and_names_the_key() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["serve", "--set", "http.bnd=1"], "bnd"),
+        (&["serve", "--set", "http.bind=0.0.0.0:0"], "http.bind"),
+        (&["serve", "--set", "dimse.bind=0.0.0.0:0"], "dimse.allowed_calling_aes"),
+        (&["serve", "--set", "engine.compute=cuda:7"], "engine.compute"),
+        (&["serve", "--config", "nowhere.toml"], "nowhere.toml"),
+    ];
+    for (arguments, named) in cases {
+        let data = tempfile::tempdir().unwrap();
+        let data_dir = format!("storage.data_dir={}", data.path().display());
+        let mut with_data = arguments.to_vec();
+        with_data.extend(["--set", data_dir.as_str()]);
+        let output = run(&with_data);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(named), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn doctor_finds_the_device_the_model_and_the_mistake() {
+    let data = tempfile::tempdir().unwrap();
+    let data_dir = format!("storage.data_dir={}", data.path().display());
+    let healthy = run(&["doctor", "--set", &data_dir]);
+    let said = text(&healthy.stdout);
+    assert!(healthy.status.success(), "{said}");
+    assert!(said.contains("cpu") && said.contains("cxr-pneumonia-paed@"), "{said}");
+
+    let sick = run(&["doctor", "--set", &data_dir, "--set", "engine.largest_bucket=5"]);
+    assert_eq!(sick.status.code(), Some(1));
+    assert!(text(&sick.stdout).contains("engine.largest_bucket"));
+}
+
+#[test]
+fn models_are_listed_and_verified_and_a_changed_weight_is_found() {
+    let listed = run(&["models", "list"]);
+    assert!(text(&listed.stdout).contains("233604007"), "{}", text(&listed.stdout));
+    let verified = run(&["models", "verify"]);
+    assert!(verified.status.success(), "{}", text(&verified.stderr));
+
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(&crate::harness::root().join("weights"), copy.path());
+    let weights = find(copy.path(), "model.bpk").unwrap();
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    let weights_dir = format!("models.weights_dir={}", copy.path().display());
+    let output = run(&["models", "verify", "--set", &weights_dir]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("sha256"), "{}", text(&output.stderr));
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(Result::unwrap).find_map(|entry| {
+        if entry.file_type().unwrap().is_dir() {
+            find(&entry.path(), name)
+        } else {
+            (entry.file_name() == name).then(|| entry.path())
+        }
+    })
+}
+
+#[test]
+fn a_new_key_matches_its_hash() {
+    use sha2::Digest as _;
+    let output = run(&["key", "new"]);
+    let said = text(&output.stdout);
+    let key = said.lines().find_map(|line| line.strip_prefix("key    ")).unwrap();
+    let hash = said.lines().find_map(|line| line.strip_prefix("sha256 ")).unwrap();
+    let computed: String = sha2::Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hash, computed);
+}

@@ -1,0 +1,43 @@
+//! No patient data in the log, whatever happens to the object.
+
+use crate::harness::Server;
+use baize_testkit::{ObjectBuilder, malformed};
+
+const PATIENT_ID: (u16, u16) = (0x0010, 0x0020);
+const PATIENT_BIRTH_DATE: (u16, u16) = (0x0010, 0x0030);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_names_no_patient() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &["log.filter=trace"]).await;
+    let secrets = ["秘密", "SECRET^NAME", "PID-48151623", "ACC-42108", "19400305"];
+    let object = |seed| {
+        ObjectBuilder::chest(seed)
+            .patient_name("SECRET^NAME=秘密^患者")
+            .text(PATIENT_ID, b"LO", "PID-48151623")
+            .accession("ACC-42108")
+            .text(PATIENT_BIRTH_DATE, b"DA", "19400305")
+    };
+    let good = object(1).build();
+    let (status, _) = server.stow(&[good.clone()]).await.unwrap();
+    assert!(status.is_success());
+    server.results(&object(1).study_uid()).await;
+    server.infer(good.clone()).await;
+    server.stow(&[good[..good.len() / 2].to_vec()]).await.unwrap();
+    let leg = object(2).body_part("EXTREMITY").build();
+    server.stow(&[leg]).await.unwrap();
+    for (_, bytes) in malformed(7, 40) {
+        server.infer(bytes).await;
+    }
+    for path in ["/v1/studies", "/v1/studies?limit=x", "/v1/studies/PID-48151623", "/nowhere"] {
+        server.get(path).await;
+    }
+    assert!(server.terminate().success());
+    let log = server.log();
+    assert!(log.len() > 20, "the log was watched: {log:?}");
+    for line in &log {
+        for secret in secrets {
+            assert!(!line.contains(secret), "{secret} stands in the log: {line}");
+        }
+    }
+}
