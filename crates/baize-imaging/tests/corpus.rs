@@ -1,6 +1,9 @@
 //! Real images: those of the PyPI package `pydicom-data` 1.0.0, where `BAIZE_PYDICOM_DATA` names its `data`
 //! folder, and the project's shared corpus, where it lies beside the checkout.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
+#![allow(clippy::print_stdout, reason = "a skipped test says why")]
+
 use std::path::{Path, PathBuf};
 
 use baize_core::ErrorClass;

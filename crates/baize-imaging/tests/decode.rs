@@ -1,5 +1,7 @@
 //! From stored samples to brightness, in every transfer syntax and along the whole grey-scale pipeline.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 use baize_core::ErrorCode;
 use baize_imaging::{Limits, decode, decoded_bytes};
 use baize_testkit::{DataSet, ObjectBuilder, Syntax, Value};

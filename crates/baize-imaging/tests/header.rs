@@ -1,5 +1,7 @@
 //! What an object says about itself, and what is refused for which reason.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 use baize_core::{AgeYears, ErrorCode, Sex};
 use baize_imaging::{Limits, read_header};
 use baize_testkit::{ObjectBuilder, Syntax, Value};

@@ -1,5 +1,7 @@
 //! Whatever arrives ends in an image or in a typed fault, within bounded memory.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 use baize_core::{ErrorClass, ErrorCode};
 use baize_imaging::{Limits, decode, read_header};
 use baize_testkit::{ObjectBuilder, Syntax, Value, malformed};

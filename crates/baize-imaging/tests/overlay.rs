@@ -1,5 +1,7 @@
 //! The picture that a person looks at.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 use baize_core::PixelBox;
 use baize_imaging::overlay::{Mark, annotate};
 use baize_imaging::{Limits, UnitRect, decode, fit};
@@ -45,7 +47,7 @@ fn any_mark_on_any_image_can_be_drawn() {
             .into_iter()
             .map(|region| Mark { caption: caption.clone(), region, heat: None })
             .collect();
-        let picture = drawn(&annotate(&image, &placement, &marks, &[caption.clone()]).unwrap());
+        let picture = drawn(&annotate(&image, &placement, &marks, std::slice::from_ref(&caption)).unwrap());
         assert!(picture.width() <= 1024, "{rows} x {columns}");
     }
 }

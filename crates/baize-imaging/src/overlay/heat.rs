@@ -48,7 +48,8 @@ impl ColorMap {
     /// A pixel of the image under a colour as strong as the heat.
     pub(super) fn blend(&self, brightness: f32, heat: f32) -> Color {
         // Heat that is no number is no heat.
-        let strength = ((heat - FLOOR) / (1.0 - FLOOR)).max(0.0).min(1.0);
+        let heat = if heat.is_nan() { 0.0 } else { heat };
+        let strength = ((heat - FLOOR) / (1.0 - FLOOR)).clamp(0.0, 1.0);
         let cover = MOST * strength * (2.0 - strength);
         let color = self.0[(strength * 255.0) as usize];
         color.map(|channel| {
