@@ -77,6 +77,8 @@ fn english_complaints() {
         ("8 weeks pregnant, abdominal pain", "abdominalpainpregnant"),
         ("sudden onset headache", "headache-newonsetornewsymptoms"),
         ("BP 210/110", "hypertension"),
+        ("BP 120/80, cough", "cough"),
+        ("fever 39.2, hr 130", "fever rapidheartrate"),
         ("laceration, chin", "faciallaceration"),
         ("head injury, vomited x3", "headinjury emesis"),
         ("hot tea on her arm, burned", "burn"),
