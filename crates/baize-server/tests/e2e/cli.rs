@@ -138,7 +138,7 @@ fn models_are_listed_and_verified_and_a_changed_weight_is_found() {
     let weights_dir = format!("models.weights_dir={}", copy.path().display());
     let output = run(&["models", "verify", "--set", &weights_dir]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("sha256"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("SHA-256"), "{}", text(&output.stderr));
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -74,7 +74,7 @@ impl Server {
                 panic!("the server ended before it listened:\n{}", log.lock().unwrap().join("\n"));
             };
             let (name, value) = line.split_once([' ', ':']).unwrap();
-            addresses.insert(name.to_owned(), value.trim_start_matches(" key:").trim().to_owned());
+            addresses.insert(name.to_owned(), value.trim_start_matches("key:").trim().to_owned());
         }
         // What it prints later must not fill the pipe.
         thread::spawn(move || stdout.for_each(drop));
