@@ -4,6 +4,7 @@ mod choices;
 mod error;
 mod list;
 mod nearest;
+mod nurse;
 mod pairs;
 mod parse;
 mod quantity;

@@ -9,7 +9,7 @@ use super::quantity::{Written, normalised, read};
 use super::{Request, Vital, Vitals};
 use crate::complaint::MAX_CHARS;
 use crate::features::FeatureSchema;
-use crate::level::{Acuity, Words, number};
+use crate::level::{Words, number};
 use crate::rules::{Range, Ranges};
 
 /// What the names and values of a request are checked against.
@@ -55,7 +55,7 @@ const VITAL_FIELDS: [&str; 13] = [
 
 const ENCOUNTER_LETTERS: usize = 128;
 /// Longer than any number with its unit.
-const QUANTITY_BYTES: usize = 96;
+pub(super) const QUANTITY_BYTES: usize = 96;
 /// Problems reported at once; a hostile request has no end of them.
 const MAX_ERRORS: usize = 64;
 
@@ -333,34 +333,6 @@ impl Parser<'_> {
             return None;
         }
         Some(value)
-    }
-
-    fn nurse_level(&mut self, fields: &Map<String, Value>) -> Option<Acuity> {
-        let value = fields.get("nurse_level")?;
-        let word = match value {
-            Value::Null => return None,
-            Value::Number(written) => written.to_string(),
-            Value::String(word) if word.len() <= QUANTITY_BYTES => normalised(word).to_lowercase(),
-            _ => String::from("?"),
-        };
-        let level = match word.trim_end_matches('级') {
-            "" => return None,
-            "1" | "1.0" | "i" | "ⅰ" | "急危" => 1,
-            "2" | "2.0" | "ii" | "ⅱ" | "急重" => 2,
-            "3" | "3.0" | "iii" | "ⅲ" | "急症" => 3,
-            "4" | "4.0" | "iv" | "ⅳ" | "iva" | "ⅳa" | "非急症" => 4,
-            "5" | "5.0" | "ivb" | "ⅳb" => 5,
-            _ => 0,
-        };
-        let acuity = Acuity::new(level);
-        if acuity.is_none() {
-            let text = Words::new(
-                "应为 1 至 5（1–4 即四级分诊的级别，4 为Ⅳa，5 为Ⅳb），或急危、急重、急症、非急症",
-                "must be 1 to 5 (1 to 4 are the four Chinese levels; 4 is IVa and 5 is IVb)",
-            );
-            self.fail("nurse_level", FieldProblem::UnknownWord, value, text);
-        }
-        acuity
     }
 }
 
