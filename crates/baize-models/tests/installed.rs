@@ -1,5 +1,7 @@
 //! From a folder of weights to predictions, with untrained models.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where a step fails")]
+
 mod common;
 
 use std::fs;

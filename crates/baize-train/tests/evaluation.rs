@@ -1,5 +1,7 @@
 //! `baize eval cxr` with the shipped model over drawn images.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where a step fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
