@@ -102,7 +102,12 @@ pub trait Spool: Send + Sync {
     ///
     /// # Errors
     /// `SpoolFull` when the configured share is used up, `StorageFailed` otherwise.
-    async fn put(&self, identity: &InstanceIdentity, digest: &Digest, object: Bytes) -> Result<SpoolKey, Fault>;
+    async fn put(
+        &self,
+        identity: &InstanceIdentity,
+        digest: &Digest,
+        object: Bytes,
+    ) -> Result<SpoolKey, Fault>;
 
     /// Reads an object back.
     ///
@@ -120,13 +125,20 @@ pub trait Spool: Send + Sync {
     ///
     /// # Errors
     /// `SpoolFull` or `StorageFailed`.
-    async fn put_overlay(&self, study: &StudyUid, sop: &SopUid, model: &ModelRef, png: Bytes) -> Result<(), Fault>;
+    async fn put_overlay(
+        &self,
+        study: &StudyUid,
+        sop: &SopUid,
+        model: &ModelRef,
+        png: Bytes,
+    ) -> Result<(), Fault>;
 
     /// The annotated picture; `None` where there is none.
     ///
     /// # Errors
     /// `StorageFailed`.
-    async fn overlay(&self, study: &StudyUid, sop: &SopUid, model: &ModelRef) -> Result<Option<Bytes>, Fault>;
+    async fn overlay(&self, study: &StudyUid, sop: &SopUid, model: &ModelRef)
+    -> Result<Option<Bytes>, Fault>;
 }
 
 /// SHA-256 of the data set (file meta group excluded) and its transfer syntax.

@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn each_mistake_names_its_key() {
-        let cases: [(&str, fn(&mut Config)); 12] = [
+        type Spoil = fn(&mut Config);
+        let cases: [(&str, Spoil); 12] = [
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),

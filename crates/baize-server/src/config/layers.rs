@@ -116,7 +116,10 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_named_wherever_it_stands() {
-        let cases: [(&str, &[(&str, &str)], &[&str], &str); 6] = [
+        // File, environment, flags, and what the message must name.
+        type Case =
+            (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str], &'static str);
+        let cases: [Case; 6] = [
             ("[http]\nbnd = 1", &[], &[], "bnd"),
             ("[htp]\nbind = 1", &[], &[], "htp"),
             ("", &[("BAIZE__HTTP__BIMD", "x")], &[], "bimd"),

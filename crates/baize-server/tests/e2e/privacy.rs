@@ -19,7 +19,7 @@ async fn the_log_names_no_patient() {
             .text(PATIENT_BIRTH_DATE, b"DA", "19400305")
     };
     let good = object(1).build();
-    let (status, _) = server.stow(&[good.clone()]).await.unwrap();
+    let (status, _) = server.stow(std::slice::from_ref(&good)).await.unwrap();
     assert!(status.is_success());
     server.results(&object(1).study_uid()).await;
     server.infer(good.clone()).await;

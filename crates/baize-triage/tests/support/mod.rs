@@ -5,9 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use baize_core::{ErrorCode, Fault, ModelRef};
 use baize_triage::complaint::Lexicon;
-use baize_triage::{
-    Acuity, AcuityModel, Assessment, Contribution, Features, ModelOutput, RuleSet, Triage,
-};
+use baize_triage::{Acuity, AcuityModel, Assessment, Contribution, Features, ModelOutput, RuleSet, Triage};
 
 /// Says the same about everybody.
 pub(crate) struct Fixed {
@@ -44,13 +42,19 @@ impl AcuityModel for Fixed {
         let output = ModelOutput {
             acuity_probabilities: self.probabilities,
             admission: 0.25,
-            contributions: (0..8).map(|feature| Contribution { feature, weight: feature as f32 - 4.0 }).collect(),
+            contributions: (0..8)
+                .map(|feature| Contribution { feature, weight: feature as f32 - 4.0 })
+                .collect(),
         };
         Ok(vec![output; patients.len()])
     }
 
     fn second_reader(&self, _: &Features, _: Acuity) -> Result<f32, Fault> {
-        if self.fails { Err(Fault::new(ErrorCode::InferenceFailed, "told to fail")) } else { Ok(self.second_reader) }
+        if self.fails {
+            Err(Fault::new(ErrorCode::InferenceFailed, "told to fail"))
+        } else {
+            Ok(self.second_reader)
+        }
     }
 
     fn alert_threshold(&self, budget: f32) -> f32 {
