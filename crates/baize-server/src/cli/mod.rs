@@ -7,6 +7,7 @@ mod language;
 mod models;
 mod serve;
 mod train;
+mod triage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ enum Verb {
     Serve(Configured<serve::Serve>),
     /// Reads image files with the same pipeline, without a server.
     Infer(Configured<infer::Infer>),
+    /// Assesses patients offline: JSON lines in, JSON lines out.
+    Triage(triage::Triage),
     /// Trains a model.
     Train(train::Train),
     /// Evaluates a model on a labelled set.
@@ -86,6 +89,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.verb {
         Verb::Serve(serve) => serve.verb.run(sound(serve.configuration.load()?)?),
         Verb::Infer(infer) => infer.verb.run(sound(infer.configuration.load()?)?),
+        Verb::Triage(triage) => triage.run(),
         Verb::Train(train) => train.run(),
         Verb::Eval(eval) => eval.run(),
         Verb::Models(models) => models.run(),

@@ -164,6 +164,32 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 #[test]
+fn triage_answers_each_line_and_refuses_by_name() {
+    use std::io::Write as _;
+    let requests = concat!(
+        r#"{"age_years": 58, "chief_complaint": "胸痛2小时伴大汗，左肩放射", "vitals": {"heart_rate": 186}}"#,
+        "\n\n",
+        r#"{"age_years": 30, "chief_complaint": "SOB", "vitals": {"spo2": 980}}"#,
+        "\nnot json\n"
+    );
+    let mut child = baize()
+        .arg("triage")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(requests.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let answers: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 3);
+    assert_eq!(answers[0]["level_cn"], 1, "{}", answers[0]);
+    assert_eq!(answers[1]["errors"][0]["field"], "vitals.spo2", "{}", answers[1]);
+    assert_eq!(answers[2]["errors"][0]["problem"], "unreadable");
+}
+
+#[test]
 fn a_new_key_matches_its_hash() {
     use sha2::Digest as _;
     let output = run(&["key", "new"]);
