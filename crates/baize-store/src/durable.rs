@@ -46,17 +46,24 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
 /// An exclusive lock that the system frees when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct ExclusiveLock {
-    _file: File,
+    file: File,
 }
 
 impl ExclusiveLock {
     pub(crate) fn acquire(path: PathBuf) -> Result<Self, OpenError> {
         let file = open_private(&path).map_err(OpenError::path(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { lock: path }),
             Err(TryLockError::Error(source)) => Err(OpenError::Path { path, source }),
         }
+    }
+}
+
+impl Drop for ExclusiveLock {
+    /// Closing alone would leave the lock to a child that was forked but has not yet become another program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
