@@ -26,8 +26,10 @@ demo: build ## Starts the server, sends a real chest radiograph and prints the f
 demo-stop: ## Stops the server that `make demo` left running.
 	@bash deploy/demo.sh stop
 
+# One test program is built along with the binary: Cargo then chooses the features of the dependencies as for
+# `make test`, and compiles them once for both commands.
 build: tools ## Builds the baize binary.
-	cargo build --locked --bin baize
+	cargo build --locked --workspace --bins --test e2e
 
 test: tools ## Runs every test.
 	cargo test --locked --workspace --no-fail-fast
