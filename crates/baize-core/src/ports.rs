@@ -115,12 +115,6 @@ pub trait Spool: Send + Sync {
     /// `NotFound` or `StorageFailed`.
     async fn get(&self, key: &SpoolKey) -> Result<Bytes, Fault>;
 
-    /// Removes an object that the ledger does not know (the commit failed after `put`).
-    ///
-    /// # Errors
-    /// `StorageFailed`; a missing object is no error.
-    async fn remove(&self, key: &SpoolKey) -> Result<(), Fault>;
-
     /// Writes the annotated picture durably, replacing an earlier one.
     ///
     /// # Errors

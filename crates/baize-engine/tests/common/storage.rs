@@ -192,11 +192,6 @@ impl Spool for MemorySpool {
         found.ok_or_else(|| Fault::new(ErrorCode::NotFound, "no such object"))
     }
 
-    async fn remove(&self, key: &SpoolKey) -> Result<(), Fault> {
-        self.objects.lock().unwrap().remove(key);
-        Ok(())
-    }
-
     async fn put_overlay(
         &self,
         _: &StudyUid,

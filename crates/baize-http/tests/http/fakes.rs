@@ -250,10 +250,6 @@ impl Spool for World {
         unreachable!("the edge gives no objects out")
     }
 
-    async fn remove(&self, _: &SpoolKey) -> Result<(), Fault> {
-        unreachable!("the edge removes nothing")
-    }
-
     async fn put_overlay(&self, _: &StudyUid, _: &SopUid, _: &ModelRef, _: Bytes) -> Result<(), Fault> {
         unreachable!("the edge makes no pictures")
     }

@@ -109,21 +109,6 @@ impl Folder {
         Ok(())
     }
 
-    pub(super) fn remove(&self, relative: &Path) -> io::Result<()> {
-        let target = self.root.join(relative);
-        {
-            let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
-            let size = match fs::metadata(&target) {
-                Ok(metadata) => metadata.len(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            fs::remove_file(&target)?;
-            self.used.fetch_sub(size, Ordering::Relaxed);
-        }
-        target.parent().map_or(Ok(()), sync_folder)
-    }
-
     fn reserve(&self, bytes: usize) -> Result<Room<'_>, Fault> {
         let bytes = bytes as u64;
         let take = |used: u64| used.checked_add(bytes).filter(|after| *after <= self.quota);

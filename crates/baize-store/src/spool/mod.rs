@@ -88,11 +88,6 @@ impl Spool for FolderSpool {
         found.ok_or_else(|| Fault::new(ErrorCode::NotFound, "the object is not in the spool"))
     }
 
-    async fn remove(&self, key: &SpoolKey) -> Result<(), Fault> {
-        let path = object_path(key)?;
-        self.run(move |folder| folder.remove(&path).map_err(|error| io_fault(&error))).await
-    }
-
     async fn put_overlay(
         &self,
         study: &StudyUid,
