@@ -2,6 +2,8 @@
 //!
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
+mod triage;
+
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -9,6 +11,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::{Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
+
+pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.
 #[derive(Clone, Debug, PartialEq, Eq)]

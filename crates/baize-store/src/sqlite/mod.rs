@@ -11,6 +11,7 @@ mod readers;
 mod report;
 mod schema;
 mod studies;
+mod triage;
 mod trouble;
 mod writer;
 
@@ -18,7 +19,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use baize_core::ports::{Admission, InstanceRecord, Job, JobId, Ledger, Novelty, Studies, StudySummary};
+use baize_core::ports::{
+    Admission, Appended, InstanceRecord, Job, JobId, Ledger, Novelty, Studies, StudySummary, TriageEntry,
+    TriageRecords, VisitId,
+};
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
 use crate::OpenError;
@@ -39,7 +43,7 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`] and [`Studies`] in one SQLite file.
+/// [`Ledger`], [`Studies`] and [`TriageRecords`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -124,6 +128,18 @@ impl Studies for SqliteLedger {
     async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
         let study = study.clone();
         self.readers.read(move |db| studies::instances(db, &study)).await
+    }
+}
+
+#[async_trait]
+impl TriageRecords for SqliteLedger {
+    async fn append(&self, entry: TriageEntry) -> Result<Appended, Fault> {
+        self.writer.write(move |db| triage::append(db, &entry)).await
+    }
+
+    async fn history(&self, visit: &VisitId) -> Result<Vec<TriageEntry>, Fault> {
+        let visit = visit.clone();
+        self.readers.read(move |db| triage::history(db, &visit)).await
     }
 }
 

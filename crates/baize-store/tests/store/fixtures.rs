@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use baize_core::ports::{Admission, Digest, Door, Job, SpoolKey};
+use baize_core::ports::{Admission, Digest, Door, Job, SpoolKey, TriageEntry, TriageStep, VisitId};
 use baize_core::{
     AgeYears, Coded, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome,
     PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
@@ -140,5 +140,27 @@ pub(crate) fn report(job: &Job, outcome: Outcome) -> Report {
         model: Some(job.model.clone()),
         outcome,
         finished_at: at(5_000_000),
+    }
+}
+
+pub(crate) fn visit(number: u32) -> VisitId {
+    VisitId::parse(&format!("00000000-0000-4000-8000-{number:012}")).unwrap()
+}
+
+/// A step of a visit: the first assesses, later ones bring vital signs.
+pub(crate) fn triage_entry(number: u32, sequence: u32) -> TriageEntry {
+    TriageEntry {
+        visit: visit(number),
+        sequence,
+        step: if sequence == 1 { TriageStep::Assessed } else { TriageStep::Vitals },
+        at: at(u64::from(sequence) * 1_000),
+        actor: "triage-desk".into(),
+        sent: "{\"chief_complaint\": \"胸痛\"}".into(),
+        known: "{\"request\": {}}".into(),
+        assessment: "{\"level_cn\": 2}".into(),
+        level_cn: 2,
+        acuity: 2,
+        encounter: None,
+        model: None,
     }
 }

@@ -5,13 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use baize_core::ErrorCode;
-use baize_core::ports::{Admission, Ledger, Spool, Studies};
+use baize_core::ports::{Admission, Ledger, Spool, Studies, TriageRecords};
 use baize_store::{OpenError, SqliteLedger};
 use bytes::Bytes;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::conformance::conformance;
-use crate::fixtures::{admission, analysed, open_ledger, open_spool, report, study, try_open_ledger};
+use crate::fixtures::{
+    admission, analysed, open_ledger, open_spool, report, study, triage_entry, try_open_ledger, visit,
+};
 
 fn fresh() -> (TempDir, Arc<SqliteLedger>) {
     let folder = tempfile::tempdir().unwrap();
@@ -109,6 +112,48 @@ async fn pixels_never_enter_the_database() {
         total += bytes.len();
     }
     assert!(total < 1_500_000, "{total} bytes for 20 images of 256 KiB");
+}
+
+#[tokio::test]
+async fn the_triage_record_survives_a_restart_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_ledger(folder.path());
+    ledger.append(triage_entry(1, 1)).await.unwrap();
+    ledger.append(triage_entry(1, 2)).await.unwrap();
+    ledger.close().await;
+
+    let reopened = open_ledger(folder.path());
+    assert_eq!(reopened.history(&visit(1)).await.unwrap(), [triage_entry(1, 1), triage_entry(1, 2)]);
+    reopened.append(triage_entry(1, 3)).await.unwrap();
+    assert_eq!(reopened.history(&visit(1)).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn even_an_operators_shell_changes_no_triage_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_ledger(folder.path());
+    ledger.append(triage_entry(1, 1)).await.unwrap();
+    ledger.append(triage_entry(1, 2)).await.unwrap();
+    let shell = Connection::open(folder.path().join("data/ledger.db")).unwrap();
+    let copy = "SELECT visit, %, step, at, 'forger', sent, known, assessment, 4, 5, encounter, model_id, \
+                model_version FROM triage_entry WHERE sequence = 2";
+    for forgery in [
+        "UPDATE triage_entry SET level_cn = 4".to_owned(),
+        "UPDATE triage_entry SET actor = 'forger' WHERE sequence = 2".to_owned(),
+        "DELETE FROM triage_entry".to_owned(),
+        format!("REPLACE INTO triage_entry {}", copy.replace('%', "2")),
+        format!("INSERT INTO triage_entry {}", copy.replace('%', "2")),
+        format!("INSERT INTO triage_entry {}", copy.replace('%', "9")),
+    ] {
+        let refusal = shell.execute(&forgery, []).unwrap_err().to_string();
+        assert!(refusal.contains("append-only") || refusal.contains("follow"), "{forgery}: {refusal}");
+    }
+    assert_eq!(
+        shell.execute(&format!("INSERT INTO triage_entry {}", copy.replace('%', "3")), []).unwrap(),
+        1
+    );
+    let history = ledger.history(&visit(1)).await.unwrap();
+    assert_eq!(history[..2], [triage_entry(1, 1), triage_entry(1, 2)]);
 }
 
 #[test]

@@ -1,20 +1,24 @@
 //! What every ledger must do. A store passes by `conformance!(fresh)`, where `fresh()` gives
-//! `(guard, Arc<impl Ledger + Studies>)` of an empty ledger and the guard keeps it alive.
+//! `(guard, Arc<impl Ledger + Studies + TriageRecords>)` of an empty ledger and the guard keeps it alive.
 
 mod admissions;
 mod jobs;
 mod reading;
+mod triage;
 
-use baize_core::ports::{Admission, InstanceRecord, Job, Ledger, Novelty, Studies, StudySummary};
+use baize_core::ports::{
+    Admission, InstanceRecord, Job, Ledger, Novelty, Studies, StudySummary, TriageRecords,
+};
 
 pub(crate) use admissions::*;
 pub(crate) use jobs::*;
 pub(crate) use reading::*;
+pub(crate) use triage::*;
 
 use crate::fixtures::study;
 
-pub(crate) trait Store: Ledger + Studies + 'static {}
-impl<T: Ledger + Studies + 'static> Store for T {}
+pub(crate) trait Store: Ledger + Studies + TriageRecords + 'static {}
+impl<T: Ledger + Studies + TriageRecords + 'static> Store for T {}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -44,6 +48,9 @@ macro_rules! conformance {
             an_unknown_study_is_none
             concurrent_admissions_make_each_image_new_once
             concurrent_takers_share_no_job
+            a_visit_comes_back_as_it_went_in
+            an_entry_only_follows_the_last_one
+            of_two_that_append_at_once_one_wins
         }
     };
 }
