@@ -8,6 +8,8 @@ use crate::level::Words;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldProblem {
+    /// Not JSON, or a field that stands twice.
+    Unreadable,
     /// There is no such field.
     UnknownField,
     /// A value of the wrong JSON type.

@@ -1,6 +1,7 @@
 //! What a caller says about a patient: typed, in range, complete in the sense that nothing was dropped.
 
 mod choices;
+mod decision;
 mod error;
 mod list;
 mod nearest;
@@ -11,15 +12,22 @@ mod quantity;
 mod vitals;
 
 pub use choices::{ArrivalMode, Avpu, Sex};
+pub use decision::NurseDecision;
 pub use error::{FieldError, FieldProblem};
 pub use parse::Vocabulary;
 pub(crate) use quantity::unit_key;
 pub use vitals::{Vital, Vitals};
 
+use serde::{Deserialize, Serialize};
+
 use crate::level::Acuity;
 
 /// One patient at the desk. Holds patient data: never log it.
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// The serialised form is for keeping: it is read back without judging, whatever the rules have become. What callers
+/// send is read by [`Request::from_json`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Request {
     /// The hospital's identifier of the visit, echoed.
     pub encounter: Option<String>,

@@ -9,8 +9,8 @@ use crate::level::{Acuity, Words};
 
 impl Parser<'_> {
     /// 1 to 5, or the names of the four Chinese levels.
-    pub(super) fn nurse_level(&mut self, fields: &Map<String, Value>) -> Option<Acuity> {
-        let value = fields.get("nurse_level")?;
+    pub(super) fn nurse_level(&mut self, fields: &Map<String, Value>, name: &str) -> Option<Acuity> {
+        let value = fields.get(name)?;
         let word = match value {
             Value::Null => return None,
             Value::Number(written) => written.to_string(),
@@ -32,7 +32,7 @@ impl Parser<'_> {
                 "应为 1 至 5（1–4 即四级分诊的级别，4 为Ⅳa，5 为Ⅳb），或急危、急重、急症、非急症",
                 "must be 1 to 5 (1 to 4 are the four Chinese levels; 4 is IVa and 5 is IVb)",
             );
-            self.fail("nurse_level", FieldProblem::UnknownWord, value, text);
+            self.fail(name, FieldProblem::UnknownWord, value, text);
         }
         acuity
     }

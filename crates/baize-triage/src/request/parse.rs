@@ -85,11 +85,11 @@ impl Vitals {
 
 pub(super) struct Parser<'a> {
     pub(super) vocabulary: Vocabulary<'a>,
-    errors: Vec<FieldError>,
+    pub(super) errors: Vec<FieldError>,
 }
 
 impl Parser<'_> {
-    fn finish<T>(self, parsed: T) -> Result<T, Vec<FieldError>> {
+    pub(super) fn finish<T>(self, parsed: T) -> Result<T, Vec<FieldError>> {
         if self.errors.is_empty() { Ok(parsed) } else { Err(self.errors) }
     }
 
@@ -114,7 +114,7 @@ impl Parser<'_> {
             prior_ed_visits: self.quantity(fields, "", "prior_ed_visits"),
             prior_admissions: self.quantity(fields, "", "prior_admissions"),
             pregnant: self.choice(fields, "", "pregnant"),
-            nurse_level: self.nurse_level(fields),
+            nurse_level: self.nurse_level(fields, "nurse_level"),
         };
         let empty = request.chief_complaint.is_none()
             && request.complaint_codes.is_empty()
@@ -151,7 +151,7 @@ impl Parser<'_> {
         vitals
     }
 
-    fn object<'v>(&mut self, field: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
+    pub(super) fn object<'v>(&mut self, field: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
         match value {
             Value::Object(fields) => Some(fields),
             Value::Null if !field.is_empty() => None,
@@ -163,7 +163,7 @@ impl Parser<'_> {
         }
     }
 
-    fn refuse_unknown(&mut self, at: &str, fields: &Map<String, Value>, known: &[&str]) {
+    pub(super) fn refuse_unknown(&mut self, at: &str, fields: &Map<String, Value>, known: &[&str]) {
         for (name, value) in fields {
             if known.contains(&name.as_str()) {
                 continue;
@@ -183,7 +183,7 @@ impl Parser<'_> {
         }
     }
 
-    fn text(&mut self, fields: &Map<String, Value>, name: &str, most: usize) -> Option<String> {
+    pub(super) fn text(&mut self, fields: &Map<String, Value>, name: &str, most: usize) -> Option<String> {
         let value = fields.get(name)?;
         let text = match value {
             Value::Null => return None,

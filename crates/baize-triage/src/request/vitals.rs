@@ -60,6 +60,7 @@ impl Vital {
 
 /// What was measured; an absent value was not measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Vitals {
     /// Beats per minute.
     pub heart_rate: Option<f64>,

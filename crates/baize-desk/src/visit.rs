@@ -1,0 +1,116 @@
+//! What is known of a visit after its steps.
+
+use baize_core::ports::{TriageEntry, TriageStep, VisitId};
+use baize_core::{ErrorCode, Fault, Timestamp};
+use baize_triage::{Acuity, LevelCn, Request, Vitals};
+use serde::{Deserialize, Serialize};
+
+/// A visit after its newest step. Holds patient data: never log it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Visit {
+    /// Names it.
+    pub id: VisitId,
+    /// What happened, from the first step; never empty.
+    pub steps: Vec<Step>,
+    /// The newest assessment: JSON text with the fields of [`baize_triage::Assessment`].
+    pub assessment: String,
+    /// What a nurse or physician decided last.
+    pub decision: Option<Decision>,
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// From 1.
+    pub sequence: u32,
+    /// What happened.
+    pub step: TriageStep,
+    /// When.
+    pub at: Timestamp,
+    /// Who sent it.
+    pub by: String,
+    /// The assessment's four-level category after it, 1 to 4.
+    pub level_cn: u8,
+    /// The assessment's acuity after it, 1 to 5.
+    pub acuity: u8,
+}
+
+/// A nurse's or physician's level. It stands beside the assessment and may be calmer; then it has a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The five-level acuity.
+    pub acuity: Acuity,
+    /// The four-level category that belongs to it.
+    pub level_cn: LevelCn,
+    /// Why; always there where it is calmer than the assessment was and came after it.
+    pub reason: Option<String>,
+    /// Who decided: the client that sent it.
+    pub by: String,
+    /// When.
+    #[serde(with = "micros")]
+    pub at: Timestamp,
+}
+
+/// What the next step builds on: stored with each step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Known {
+    pub(crate) request: Request,
+    /// The vital signs before the newest ones.
+    pub(crate) vitals_before: Option<Vitals>,
+    pub(crate) decision: Option<Decision>,
+}
+
+impl Visit {
+    /// From a whole history.
+    ///
+    /// # Errors
+    /// `NotFound` for an empty one, `StorageFailed` for one that cannot be read.
+    pub(crate) fn of(history: Vec<TriageEntry>) -> Result<Self, Fault> {
+        let steps = history.iter().map(Step::of).collect();
+        let newest = history.into_iter().next_back().ok_or_else(unknown)?;
+        let known = Known::of(&newest)?;
+        Ok(Self { id: newest.visit, steps, assessment: newest.assessment, decision: known.decision })
+    }
+}
+
+impl Step {
+    fn of(entry: &TriageEntry) -> Self {
+        Self {
+            sequence: entry.sequence,
+            step: entry.step,
+            at: entry.at,
+            by: entry.actor.clone(),
+            level_cn: entry.level_cn,
+            acuity: entry.acuity,
+        }
+    }
+}
+
+impl Known {
+    pub(crate) fn of(entry: &TriageEntry) -> Result<Self, Fault> {
+        serde_json::from_str(&entry.known).map_err(|_| damaged())
+    }
+}
+
+pub(crate) fn unknown() -> Fault {
+    Fault::new(ErrorCode::NotFound, "id: there is no such triage visit")
+}
+
+pub(crate) fn damaged() -> Fault {
+    Fault::new(ErrorCode::StorageFailed, "the record of this triage visit cannot be read")
+}
+
+/// A time as microseconds since the Unix epoch.
+mod micros {
+    use baize_core::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        at.as_micros().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        u64::deserialize(deserializer).map(Timestamp::from_micros)
+    }
+}
