@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::metrics::{Figures, Interval};
+use crate::bootstrap::Interval;
+use crate::metrics::Figures;
 
 /// What the card tells about the run.
 pub(crate) struct Story<'a> {

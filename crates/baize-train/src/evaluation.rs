@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use baize_models::{ComputeDevice, Entry};
+use baize_triage::Words;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::bootstrap::Interval;
 use crate::data::{decode, read_files};
-use crate::metrics::{Bin, Figures, Interval, Scored, reliability, roc};
+use crate::metrics::{Bin, Figures, Scored, reliability, roc};
 use crate::plot;
 use crate::scoring::score;
 
@@ -140,7 +142,8 @@ impl CxrEvaluation {
         create(&self.out)?;
         write("evaluation.json", serde_json::to_string_pretty(evaluation)? + "\n")?;
         write("roc.svg", plot::roc(&roc(scored), evaluation.overall.auc))?;
-        write("reliability.svg", plot::reliability(&evaluation.reliability))
+        let about = Words::new(&evaluation.model, &evaluation.model);
+        write("reliability.svg", plot::reliability(&about, &evaluation.reliability))
     }
 }
 

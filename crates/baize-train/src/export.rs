@@ -11,11 +11,12 @@ use burn::module::Module;
 use ndarray::Array2;
 use serde::Serialize;
 
+use crate::bootstrap::Interval;
 use crate::calibrate::{temperature, threshold};
 use crate::card;
 use crate::checkpoint::Epoch;
 use crate::data::{Sample, Split};
-use crate::metrics::{Figures, Interval, Scored};
+use crate::metrics::{Figures, Scored};
 use crate::scoring::score;
 use crate::trainer::{Plan, Session};
 use crate::training::Validation;

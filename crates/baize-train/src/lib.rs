@@ -4,12 +4,15 @@
 //! autodiff on the CPU, goes on from its last epoch after a kill, and writes weights, manifest, card and metrics.
 //! [`CxrEvaluation`] is `baize eval cxr`: it measures an installed model through the way that serves (fit,
 //! normalisation, executor, calibration).
+//! [`TriageEvaluation`] is `baize eval triage`: it measures the triage that serves on visits whose acuity and outcome
+//! are known.
 //!
 //! The same seed gives the same weights on the same machine, whatever the number of threads.
 //!
 //! Architecture Invariant: nothing here runs in the server; nothing here knows HTTP or DICOM.
 
 mod augment;
+mod bootstrap;
 mod calibrate;
 mod card;
 mod checkpoint;
@@ -24,10 +27,11 @@ mod sampler;
 mod scoring;
 mod trainer;
 mod training;
-#[allow(dead_code, unused_imports, reason = "its callers are being written")]
 mod triage;
 mod weights;
 
+pub use bootstrap::Interval;
 pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
-pub use metrics::{Bin, Figures, Interval};
+pub use metrics::{Bin, Figures};
 pub use training::CxrTraining;
+pub use triage::{TriageEvaluation, TriageReport};

@@ -2,107 +2,143 @@
 
 use std::collections::BTreeMap;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+
+use crate::bootstrap::{Bootstrap, Interval};
 
 /// Bins of the reliability diagram and of the calibration error.
 const BINS: usize = 10;
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 1000;
 
-/// One image's answer and truth.
+/// One case's answer and truth.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Scored {
     /// Calibrated probability.
     pub(crate) probability: f64,
-    /// Whether the finding is present.
+    /// Whether what is looked for is there.
     pub(crate) positive: bool,
-    /// Images of the same group (patient) are resampled together.
+    /// Cases of the same group (patient) are resampled together.
     pub(crate) group: String,
 }
 
-/// An estimate with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Interval {
-    /// The estimate.
-    pub value: f64,
-    /// The 2.5th percentile of the resamples.
-    pub low: f64,
-    /// The 97.5th percentile of the resamples.
-    pub high: f64,
-}
-
-/// Area under the ROC curve: the probability that a positive scores above a negative, ties counting half
-/// (Hanley and McNeil 1982). `NaN` where a class is missing.
-pub(crate) fn auc(scored: &[Scored]) -> f64 {
-    let all: Vec<(&Scored, u32)> = scored.iter().map(|one| (one, 1)).collect();
-    weighted_auc(&ordered(&all))
-}
-
-/// By rising probability.
-fn ordered<'a>(scored: &[(&'a Scored, u32)]) -> Vec<(&'a Scored, u32)> {
-    let mut order = scored.to_vec();
-    order.sort_by(|a, b| a.0.probability.total_cmp(&b.0.probability));
-    order
-}
-
-/// As [`auc`], of images that count several times; they come by rising probability.
-fn weighted_auc(order: &[(&Scored, u32)]) -> f64 {
-    let (mut below, mut won, mut positives) = (0.0, 0.0, 0.0);
-    for ties in order.chunk_by(|a, b| a.0.probability == b.0.probability) {
-        let count = |positive: bool| -> f64 {
-            ties.iter().filter(|(one, _)| one.positive == positive).map(|(_, n)| f64::from(*n)).sum()
-        };
-        let (p, n) = (count(true), count(false));
-        won += p * (below + n / 2.0);
-        below += n;
-        positives += p;
+impl Scored {
+    fn truth(&self) -> f64 {
+        f64::from(u8::from(self.positive))
     }
-    won / (positives * below)
 }
 
-/// The fraction of the images of one class that `is_right` holds for; `NaN` without any.
-fn rate(scored: &[(&Scored, u32)], positive: bool, is_right: impl Fn(f64) -> bool) -> f64 {
-    let (mut right, mut all) = (0.0, 0.0);
-    for (one, count) in scored.iter().filter(|(one, _)| one.positive == positive) {
-        all += f64::from(*count);
-        if is_right(one.probability) {
-            right += f64::from(*count);
+/// Cases that are measured many times over, each time counting differently: `weights` of the methods are in the order
+/// of the cases.
+pub(crate) struct Ranked<'a> {
+    scored: &'a [Scored],
+    /// By rising probability.
+    order: Vec<usize>,
+}
+
+impl<'a> Ranked<'a> {
+    /// Sorts once.
+    pub(crate) fn new(scored: &'a [Scored]) -> Self {
+        let mut order: Vec<usize> = (0..scored.len()).collect();
+        order.sort_by(|a, b| scored[*a].probability.total_cmp(&scored[*b].probability));
+        Self { scored, order }
+    }
+
+    /// Area under the ROC curve: the probability that a positive scores above a negative, ties counting half
+    /// (Hanley and McNeil 1982). `NaN` where a class is missing.
+    pub(crate) fn auc(&self, weights: &[u32]) -> f64 {
+        let (mut below, mut won, mut positives) = (0.0, 0.0, 0.0);
+        for ties in self.order.chunk_by(|a, b| self.scored[*a].probability == self.scored[*b].probability) {
+            let (mut p, mut n) = (0.0, 0.0);
+            for &case in ties {
+                let class = if self.scored[case].positive { &mut p } else { &mut n };
+                *class += f64::from(weights[case]);
+            }
+            won += p * (below + n / 2.0);
+            below += n;
+            positives += p;
         }
+        won / (positives * below)
     }
-    right / all
+
+    /// The fraction of the cases of one class that `is_right` holds for; `NaN` without any.
+    pub(crate) fn rate(&self, weights: &[u32], positive: bool, is_right: impl Fn(f64) -> bool) -> f64 {
+        let of_class = self.scored.iter().zip(weights).filter(|(one, _)| one.positive == positive);
+        mean(of_class.map(|(one, weight)| (f64::from(u8::from(is_right(one.probability))), *weight)))
+    }
+
+    /// Mean squared distance of probability and truth (Brier 1950).
+    pub(crate) fn brier(&self, weights: &[u32]) -> f64 {
+        let cases = self.scored.iter().zip(weights);
+        mean(cases.map(|(one, weight)| ((one.probability - one.truth()).powi(2), *weight)))
+    }
+
+    /// Expected calibration error over the bins of [`reliability`] (Naeini et al. 2015).
+    pub(crate) fn calibration_error(&self, weights: &[u32]) -> f64 {
+        let (mut gaps, mut all) = ([0.0; BINS], 0.0);
+        for (one, weight) in self.scored.iter().zip(weights) {
+            gaps[bin(one.probability)] += f64::from(*weight) * (one.probability - one.truth());
+            all += f64::from(*weight);
+        }
+        gaps.iter().map(|gap| gap.abs()).sum::<f64>() / all
+    }
+
+    /// Mean probability.
+    pub(crate) fn predicted(&self, weights: &[u32]) -> f64 {
+        mean(self.scored.iter().zip(weights).map(|(one, weight)| (one.probability, *weight)))
+    }
+
+    /// The fraction of positives.
+    pub(crate) fn observed(&self, weights: &[u32]) -> f64 {
+        mean(self.scored.iter().zip(weights).map(|(one, weight)| (one.truth(), *weight)))
+    }
 }
 
-/// Mean squared distance of probability and truth (Brier 1950).
-pub(crate) fn brier(scored: &[Scored]) -> f64 {
-    let total: f64 =
-        scored.iter().map(|one| (one.probability - f64::from(u8::from(one.positive))).powi(2)).sum();
-    total / scored.len() as f64
+/// The weighted mean; `NaN` of nothing.
+pub(crate) fn mean(values: impl Iterator<Item = (f64, u32)>) -> f64 {
+    let (mut sum, mut all) = (0.0, 0.0);
+    for (value, weight) in values {
+        sum += value * f64::from(weight);
+        all += f64::from(weight);
+    }
+    sum / all
+}
+
+/// Each case once.
+fn once(scored: &[Scored]) -> Vec<u32> {
+    vec![1; scored.len()]
+}
+
+/// [`Ranked::auc`] of each case once.
+pub(crate) fn auc(scored: &[Scored]) -> f64 {
+    Ranked::new(scored).auc(&once(scored))
+}
+
+fn bin(probability: f64) -> usize {
+    ((probability * BINS as f64) as usize).min(BINS - 1)
 }
 
 /// One bin of the reliability diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bin {
-    /// Images in it.
-    pub images: usize,
+    /// Cases in it.
+    pub cases: usize,
     /// Their mean probability.
     pub mean_probability: f64,
     /// How many of them are positive, as a fraction.
     pub observed: f64,
 }
 
-/// The images by probability in ten bins of equal width; empty bins are left out.
+/// The cases by probability in ten bins of equal width; empty bins are left out.
 pub(crate) fn reliability(scored: &[Scored]) -> Vec<Bin> {
     let mut bins: BTreeMap<usize, Vec<&Scored>> = BTreeMap::new();
     for one in scored {
-        let bin = ((one.probability * BINS as f64) as usize).min(BINS - 1);
-        bins.entry(bin).or_default().push(one);
+        bins.entry(bin(one.probability)).or_default().push(one);
     }
     let summary = |members: Vec<&Scored>| {
         let n = members.len() as f64;
         Bin {
-            images: members.len(),
+            cases: members.len(),
             mean_probability: members.iter().map(|one| one.probability).sum::<f64>() / n,
             observed: members.iter().filter(|one| one.positive).count() as f64 / n,
         }
@@ -110,24 +146,16 @@ pub(crate) fn reliability(scored: &[Scored]) -> Vec<Bin> {
     bins.into_values().map(summary).collect()
 }
 
-/// Expected calibration error over the bins of [`reliability`] (Naeini et al. 2015).
-pub(crate) fn calibration_error(bins: &[Bin]) -> f64 {
-    let all: usize = bins.iter().map(|bin| bin.images).sum();
-    bins.iter().map(|bin| bin.images as f64 * (bin.mean_probability - bin.observed).abs()).sum::<f64>()
-        / all as f64
-}
-
 /// The points of the ROC curve as (1 - specificity, sensitivity), from the strictest cut to the laxest.
 pub(crate) fn roc(scored: &[Scored]) -> Vec<(f64, f64)> {
-    let all: Vec<(&Scored, u32)> = scored.iter().map(|one| (one, 1)).collect();
-    let mut order = ordered(&all);
+    let mut order = Ranked::new(scored).order;
     order.reverse();
     let positives = scored.iter().filter(|one| one.positive).count() as f64;
     let negatives = scored.len() as f64 - positives;
     let (mut hits, mut alarms) = (0.0, 0.0);
     let mut points = vec![(0.0, 0.0)];
-    for ties in order.chunk_by(|a, b| a.0.probability == b.0.probability) {
-        let hit = ties.iter().filter(|(one, _)| one.positive).count();
+    for ties in order.chunk_by(|a, b| scored[*a].probability == scored[*b].probability) {
+        let hit = ties.iter().filter(|case| scored[**case].positive).count();
         hits += hit as f64;
         alarms += (ties.len() - hit) as f64;
         points.push((alarms / negatives, hits / positives));
@@ -157,60 +185,27 @@ pub struct Figures {
 impl Figures {
     /// Measures; intervals are percentiles of a seeded bootstrap that draws whole groups.
     pub(crate) fn measure(scored: &[Scored], threshold: f64, seed: u64) -> Self {
-        let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
-        for one in scored {
-            let next = groups.len();
-            groups.entry(&one.group).or_insert(next);
-        }
-        let all: Vec<(&Scored, u32)> = scored.iter().map(|one| (one, 1)).collect();
-        let order = ordered(&all);
-        let group_of: Vec<usize> = order.iter().map(|(one, _)| groups[one.group.as_str()]).collect();
-        let statistics = |weighted: &[(&Scored, u32)]| {
-            [
-                weighted_auc(weighted),
-                rate(weighted, true, |probability| probability >= threshold),
-                rate(weighted, false, |probability| probability < threshold),
+        let ranked = Ranked::new(scored);
+        let bootstrap = Bootstrap::new(scored.iter().map(|one| one.group.as_str()), RESAMPLES, seed);
+        let measured = bootstrap.intervals(|weights| {
+            vec![
+                ranked.auc(weights),
+                ranked.rate(weights, true, |probability| probability >= threshold),
+                ranked.rate(weights, false, |probability| probability < threshold),
             ]
-        };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut resampled: [Vec<f64>; 3] = Default::default();
-        for _ in 0..RESAMPLES {
-            let mut counts = vec![0u32; groups.len()];
-            for _ in 0..groups.len() {
-                counts[rng.random_range(0..groups.len())] += 1;
-            }
-            let weighted: Vec<(&Scored, u32)> = order
-                .iter()
-                .zip(&group_of)
-                .map(|((one, _), group)| (*one, counts[*group]))
-                .filter(|(_, count)| *count > 0)
-                .collect();
-            for (values, value) in resampled.iter_mut().zip(statistics(&weighted)) {
-                // A resample without one of the classes says nothing.
-                if value.is_finite() {
-                    values.push(value);
-                }
-            }
-        }
-        let [auc, sensitivity, specificity] = statistics(&order);
-        let [auc_values, sensitivity_values, specificity_values] = resampled;
+        });
+        let measured = |place: usize| measured.get(place).copied().flatten();
+        let every = once(scored);
         Self {
             images: scored.len(),
             positives: scored.iter().filter(|one| one.positive).count(),
-            auc: interval(auc, auc_values),
-            sensitivity: interval(sensitivity, sensitivity_values),
-            specificity: interval(specificity, specificity_values),
-            brier: brier(scored),
-            ece: calibration_error(&reliability(scored)),
+            auc: measured(0),
+            sensitivity: measured(1),
+            specificity: measured(2),
+            brier: ranked.brier(&every),
+            ece: ranked.calibration_error(&every),
         }
     }
-}
-
-fn interval(value: f64, mut resampled: Vec<f64>) -> Option<Interval> {
-    let last = resampled.len().checked_sub(1)?;
-    resampled.sort_by(f64::total_cmp);
-    let at = |fraction: f64| resampled[(fraction * last as f64).round() as usize];
-    value.is_finite().then(|| Interval { value, low: at(0.025), high: at(0.975) })
 }
 
 #[cfg(test)]

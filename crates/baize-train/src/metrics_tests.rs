@@ -42,12 +42,18 @@ fn calibration_is_measured_per_bin() {
     let values = scored(&[(0.24, 0), (0.26, 0), (0.9, 1), (1.0, 0)]);
     let bins = reliability(&values);
     assert_eq!(bins.len(), 2);
-    assert_eq!((bins[0].images, bins[0].observed), (2, 0.0));
-    assert_eq!((bins[1].images, bins[1].observed), (2, 0.5));
+    assert_eq!((bins[0].cases, bins[0].observed), (2, 0.0));
+    assert_eq!((bins[1].cases, bins[1].observed), (2, 0.5));
     let expected = (2.0 * 0.25 + 2.0 * 0.45) / 4.0;
-    assert!((calibration_error(&bins) - expected).abs() < 1e-12);
+    let (ranked, every) = (Ranked::new(&values), once(&values));
+    assert!((ranked.calibration_error(&every) - expected).abs() < 1e-12);
     let expected = (0.24f64.powi(2) + 0.26f64.powi(2) + 0.1f64.powi(2) + 1.0) / 4.0;
-    assert!((brier(&values) - expected).abs() < 1e-12);
+    assert!((ranked.brier(&every) - expected).abs() < 1e-12);
+    // Counted otherwise: the first three times, the last not at all.
+    let weights = [3, 1, 1, 0];
+    assert!((ranked.predicted(&weights) - (0.72 + 0.26 + 0.9) / 5.0).abs() < 1e-12);
+    assert!((ranked.observed(&weights) - 0.2).abs() < 1e-12);
+    assert!((ranked.calibration_error(&weights) - (0.98 + 0.1) / 5.0).abs() < 1e-12);
 }
 
 #[test]

@@ -1,84 +1,121 @@
-//! Two small diagrams as SVG, without a plotting library.
+//! Small diagrams as SVG, without a plotting library; titles and axes in both languages.
 
 use std::fmt::Write as _;
 
-use crate::metrics::{Bin, Interval};
+use baize_triage::Words;
 
-/// Side of the plotting area and the space around it, in SVG units.
-const SIDE: f64 = 320.0;
-const MARGIN: f64 = 48.0;
+use crate::bootstrap::Interval;
+use crate::metrics::Bin;
+
+/// Side of the plotting area, in SVG units.
+const SIDE: f64 = 360.0;
+/// Space around it.
+const LEFT: f64 = 76.0;
+const TOP: f64 = 64.0;
+const RIGHT: f64 = 28.0;
+const BOTTOM: f64 = 68.0;
+/// Fonts of the usual systems that have both scripts, before whatever there is.
+const FONTS: &str = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',\
+                     'Helvetica Neue',Arial,sans-serif";
+/// Text, quieter text, lines, and what is drawn.
+pub(crate) const INK: &str = "#1f2328";
+pub(crate) const GREY: &str = "#59636e";
+pub(crate) const LINE: &str = "#d1d9e0";
+const BLUE: &str = "#0969da";
 
 /// The ROC curve through points (1 - specificity, sensitivity).
 pub(crate) fn roc(points: &[(f64, f64)], auc: Option<Interval>) -> String {
-    let title = auc.map_or_else(
-        || "ROC".to_owned(),
-        |i| format!("ROC, AUC {:.3} ({:.3} to {:.3})", i.value, i.low, i.high),
-    );
-    frame(&title, "1 - specificity", "sensitivity", &polyline(points, "#1f6feb"))
+    let area = auc.map_or_else(String::new, |i| format!(" AUC {:.3} ({:.3}–{:.3})", i.value, i.low, i.high));
+    let title = Words::new(format!("受试者工作特征曲线{area}"), format!("ROC{area}"));
+    let across = Words::new("1 − 特异度", "1 − specificity");
+    let up = Words::new("灵敏度", "sensitivity");
+    frame(&title, &across, &up, &polyline(points, BLUE, 2.0))
 }
 
-/// Observed frequency over mean probability, with a disc per bin whose area grows with its images.
-pub(crate) fn reliability(bins: &[Bin]) -> String {
+/// Observed frequency over mean probability, with a disc per bin whose area grows with its cases. What it is about
+/// stands in the title.
+pub(crate) fn reliability(about: &Words, bins: &[Bin]) -> String {
     let points: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.mean_probability, bin.observed)).collect();
-    let mut body = polyline(&points, "#1f6feb");
-    let most = bins.iter().map(|bin| bin.images).max().unwrap_or(1).max(1) as f64;
+    let mut body = polyline(&points, BLUE, 1.5);
+    let most = bins.iter().map(|bin| bin.cases).max().unwrap_or(1).max(1) as f64;
     for bin in bins {
         let (x, y) = place((bin.mean_probability, bin.observed));
-        let radius = 2.0 + 8.0 * (bin.images as f64 / most).sqrt();
+        let radius = 2.5 + 9.5 * (bin.cases as f64 / most).sqrt();
         // Writing to a String cannot fail.
         let _ = writeln!(
             body,
-            r##"<circle cx="{x:.1}" cy="{y:.1}" r="{radius:.1}" fill="#1f6feb" fill-opacity="0.5"/>"##
+            r##"<circle cx="{x:.1}" cy="{y:.1}" r="{radius:.1}" fill="{BLUE}" fill-opacity="0.35" stroke="{BLUE}"><title>{:.3} / {:.3} (n = {})</title></circle>"##,
+            bin.mean_probability, bin.observed, bin.cases
         );
     }
-    frame("Reliability", "mean probability", "observed frequency", &body)
+    let title = Words::new(format!("校准：{}", about.zh), format!("Reliability: {}", about.en));
+    let across = Words::new("预测概率均值", "mean predicted probability");
+    frame(&title, &across, &Words::new("实际频率", "observed frequency"), &body)
+}
+
+/// A page with its title in both languages.
+pub(crate) fn document(width: f64, height: f64, title: &Words, body: &str) -> String {
+    let centre = width / 2.0;
+    let mut svg = String::new();
+    let _ = writeln!(
+        svg,
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="{FONTS}" font-size="12" fill="{INK}">
+<title>{} {}</title>
+<rect width="{width}" height="{height}" fill="#ffffff"/>"##,
+        title.en, title.zh
+    );
+    svg.push_str(&text(
+        centre,
+        26.0,
+        "font-size=\"15\" font-weight=\"600\" text-anchor=\"middle\"",
+        &title.en,
+    ));
+    let quiet = format!("font-size=\"12.5\" fill=\"{GREY}\" text-anchor=\"middle\"");
+    svg.push_str(&text(centre, 46.0, &quiet, &title.zh));
+    svg.push_str(body);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// A line of text whose base line starts, or is centred, at a point.
+pub(crate) fn text(x: f64, y: f64, attributes: &str, words: &str) -> String {
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" {attributes}>{words}</text>\n")
 }
 
 /// From a point of the unit square to SVG coordinates.
 fn place((x, y): (f64, f64)) -> (f64, f64) {
-    (MARGIN + x * SIDE, MARGIN + (1.0 - y) * SIDE)
+    (LEFT + x * SIDE, TOP + (1.0 - y) * SIDE)
 }
 
-fn polyline(points: &[(f64, f64)], colour: &str) -> String {
+fn polyline(points: &[(f64, f64)], colour: &str, width: f64) -> String {
     let mut path = String::new();
     for point in points {
         let (x, y) = place(*point);
         let _ = write!(path, "{x:.1},{y:.1} ");
     }
-    format!(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n",
-        path.trim_end()
-    )
+    let path = path.trim_end();
+    format!("<polyline points=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n")
 }
 
-fn frame(title: &str, across: &str, up: &str, body: &str) -> String {
-    let whole = SIDE + 2.0 * MARGIN;
-    let mut svg = String::new();
-    let _ = writeln!(
-        svg,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {whole}" font-family="sans-serif" font-size="12">
-<title>{title}</title>
-<rect width="{whole}" height="{whole}" fill="#ffffff"/>
-<rect x="{MARGIN}" y="{MARGIN}" width="{SIDE}" height="{SIDE}" fill="none" stroke="#57606a"/>
-<text x="{centre}" y="28" text-anchor="middle" font-size="14">{title}</text>
-<text x="{centre}" y="{bottom}" text-anchor="middle">{across}</text>
-<text x="16" y="{centre}" text-anchor="middle" transform="rotate(-90 16 {centre})">{up}</text>"##,
-        centre = whole / 2.0,
-        bottom = whole - 10.0
-    );
+/// The unit square with its grid, axes and diagonal.
+fn frame(title: &Words, across: &Words, up: &Words, body: &str) -> String {
+    let mut drawn = String::new();
     for tick in 0..=5 {
         let value = f64::from(tick) / 5.0;
-        let ((x, _), (_, y)) = (place((value, 0.0)), place((0.0, value)));
-        let _ = writeln!(
-            svg,
-            r#"<text x="{x:.1}" y="{:.1}" text-anchor="middle">{value}</text><text x="{:.1}" y="{:.1}" text-anchor="end">{value}</text>"#,
-            MARGIN + SIDE + 16.0,
-            MARGIN - 6.0,
-            y + 4.0
-        );
+        drawn.push_str(&polyline(&[(value, 0.0), (value, 1.0)], LINE, 1.0));
+        drawn.push_str(&polyline(&[(0.0, value), (1.0, value)], LINE, 1.0));
+        let ((x, bottom), (left, y)) = (place((value, 0.0)), place((0.0, value)));
+        let written = format!("{value:.1}");
+        let quiet = |anchor: &str| format!("fill=\"{GREY}\" text-anchor=\"{anchor}\"");
+        drawn.push_str(&text(x, bottom + 18.0, &quiet("middle"), &written));
+        drawn.push_str(&text(left - 8.0, y + 4.0, &quiet("end"), &written));
     }
-    svg.push_str(&polyline(&[(0.0, 0.0), (1.0, 1.0)], "#afb8c1"));
-    svg.push_str(body);
-    svg.push_str("</svg>\n");
-    svg
+    drawn.push_str(&polyline(&[(0.0, 0.0), (1.0, 1.0)], "#818b98", 1.0));
+    let (centre, middle) = (LEFT + SIDE / 2.0, TOP + SIDE / 2.0);
+    let of = |words: &Words| format!("{} · {}", words.en, words.zh);
+    drawn.push_str(&text(centre, TOP + SIDE + 44.0, "text-anchor=\"middle\"", &of(across)));
+    let upright = format!("text-anchor=\"middle\" transform=\"rotate(-90 24 {middle})\"");
+    drawn.push_str(&text(24.0, middle, &upright, &of(up)));
+    drawn.push_str(body);
+    document(LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM, title, &drawn)
 }

@@ -5,7 +5,9 @@ use baize_triage::complaint::Lexicon;
 use baize_triage::request::{ArrivalMode, Avpu, Sex};
 use baize_triage::{Acuity, RuleSet, Triage};
 
-use super::{Cohort, read_ktas, read_yale};
+use super::ktas::read_ktas;
+use super::visit::Cohort;
+use super::yale::read_yale;
 
 fn triage() -> Triage {
     Triage::new(RuleSet::builtin().unwrap(), Lexicon::builtin().unwrap(), None).unwrap()
