@@ -13,7 +13,7 @@ const SIDE: f64 = 360.0;
 const LEFT: f64 = 76.0;
 const TOP: f64 = 64.0;
 const RIGHT: f64 = 28.0;
-const BOTTOM: f64 = 68.0;
+const BOTTOM: f64 = 84.0;
 /// Fonts of the usual systems that have both scripts, before whatever there is.
 const FONTS: &str = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',\
                      'Helvetica Neue',Arial,sans-serif";
@@ -48,7 +48,10 @@ pub(crate) fn reliability(about: &Words, bins: &[Bin]) -> String {
             bin.mean_probability, bin.observed, bin.cases
         );
     }
-    let title = Words::new(format!("校准：{}", about.zh), format!("Reliability: {}", about.en));
+    let quiet = format!("font-size=\"11\" fill=\"{GREY}\" text-anchor=\"middle\"");
+    let (centre, bottom) = (LEFT + SIDE / 2.0, TOP + SIDE + 66.0);
+    body.push_str(&text(centre, bottom, &quiet, "area of a disc: cases in its tenth / 圆面积：该区间例数"));
+    let title = Words::new(format!("校准曲线：{}", about.zh), format!("Reliability: {}", about.en));
     let across = Words::new("预测概率均值", "mean predicted probability");
     frame(&title, &across, &Words::new("实际频率", "observed frequency"), &body)
 }
@@ -112,7 +115,7 @@ fn frame(title: &Words, across: &Words, up: &Words, body: &str) -> String {
     }
     drawn.push_str(&polyline(&[(0.0, 0.0), (1.0, 1.0)], "#818b98", 1.0));
     let (centre, middle) = (LEFT + SIDE / 2.0, TOP + SIDE / 2.0);
-    let of = |words: &Words| format!("{} · {}", words.en, words.zh);
+    let of = |words: &Words| format!("{} / {}", words.en, words.zh);
     drawn.push_str(&text(centre, TOP + SIDE + 44.0, "text-anchor=\"middle\"", &of(across)));
     let upright = format!("text-anchor=\"middle\" transform=\"rotate(-90 24 {middle})\"");
     drawn.push_str(&text(24.0, middle, &upright, &of(up)));
