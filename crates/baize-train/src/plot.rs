@@ -14,9 +14,9 @@ const LEFT: f64 = 76.0;
 const TOP: f64 = 64.0;
 const RIGHT: f64 = 28.0;
 const BOTTOM: f64 = 84.0;
-/// Fonts of the usual systems that have both scripts, before whatever there is.
-const FONTS: &str = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',\
-                     'Helvetica Neue',Arial,sans-serif";
+/// Latin letters first, then Chinese ones of the usual systems.
+const FONTS: &str = "'Helvetica Neue',Arial,'Noto Sans','PingFang SC','Microsoft YaHei','Noto Sans CJK SC',\
+                     'Noto Sans SC','Source Han Sans SC',sans-serif";
 /// Text, quieter text, lines, and what is drawn.
 pub(crate) const INK: &str = "#1f2328";
 pub(crate) const GREY: &str = "#59636e";

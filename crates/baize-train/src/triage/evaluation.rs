@@ -97,7 +97,7 @@ fn measure_yale(
             fairness: measure(&cases, audited, resampling),
         };
         waiting.finish_and_clear();
-        let truth = Words::new("分诊护士 ESI", "triage nurse’s ESI");
+        let truth = Words::new("分诊护士 ESI", "triage nurse's ESI");
         diagrams.extend(matrix(name, &about, &truth, &part.overall.shown));
         diagrams.extend(calibration(name, &about, &all));
         Ok((source(path, cohort, &all, resampling), part))
@@ -135,13 +135,13 @@ fn measure_ktas(
         complaints: Readings::measure(&alone, resampling),
     };
     waiting.finish_and_clear();
-    let truth = Words::new("专家 KTAS", "experts’ KTAS");
+    let truth = Words::new("专家 KTAS", "experts' KTAS");
     let free_text = Words::new("KTAS，自由文本主诉", "KTAS, from free text");
     diagrams.extend(matrix("ktas", &free_text, &truth, &report.overall.shown));
     diagrams.extend(calibration("ktas", &free_text, &alone));
-    let nurses = Words::new("KTAS，护士分级", "KTAS, the nurses’ levels");
+    let nurses = Words::new("KTAS，护士分级", "KTAS, the nurses' levels");
     diagrams.extend(matrix("ktas_nurses", &nurses, &truth, &report.nurses.levels));
-    let raised = Words::new("KTAS，护士分级，提醒时上调一级", "KTAS, the nurses’ levels, raised on alert");
+    let raised = Words::new("KTAS，护士分级，提醒时上调一级", "KTAS, the nurses' levels, raised on alert");
     diagrams.extend(matrix("ktas_second_reader", &raised, &truth, &report.second_reader.after));
     Ok(report)
 }

@@ -51,7 +51,7 @@ pub(super) fn audited(visit: &Visit) -> Vec<(String, String)> {
 }
 
 /// The cases of every group, in order; no case is in two groups of one kind.
-pub(super) fn groups<'c, 'v>(
+fn groups<'c, 'v>(
     cases: &'c [Case<'v>],
     of: impl Fn(&Visit) -> Vec<(String, String)>,
 ) -> Vec<((String, String), Vec<&'c Case<'v>>)> {

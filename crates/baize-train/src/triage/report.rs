@@ -62,6 +62,7 @@ pub(super) struct KtasReport {
 
 type OfPopulation = fn(&Population) -> Figure;
 type OfDecision = fn(&Decision) -> Figure;
+type Caller = fn(&Population) -> &Decision;
 
 const DECISIONS: [(&str, OfDecision); 6] = [
     ("accuracy", |d| d.accuracy),
@@ -164,7 +165,7 @@ fn overall(parts: &[&Population]) -> Vec<Vec<String>> {
         row("visits".to_owned(), &|part| part.visits.to_string()),
         row("model ran on".to_owned(), &|part| part.model_ran.to_string()),
     ];
-    let callers: [(&str, fn(&Population) -> &Decision); 3] = [
+    let callers: [(&str, Caller); 3] = [
         ("most probable level", |part| &part.most_probable),
         ("level of least cost", |part| &part.least_cost),
         ("level shown, rules included", |part| &part.shown),
