@@ -114,3 +114,48 @@ mod micros {
         u64::deserialize(deserializer).map(Timestamp::from_micros)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use baize_triage::request::{ArrivalMode, Avpu, Sex};
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_comes_back_as_it_was() {
+        let vitals = Vitals {
+            heart_rate: Some(112.0),
+            temperature_c: Some(38.06),
+            on_oxygen: Some(false),
+            spo2_scale: Some(2),
+            avpu: Some(Avpu::Confusion),
+            ..Vitals::default()
+        };
+        let request = Request {
+            encounter: Some("E-1".into()),
+            age_months: Some(2.5),
+            sex: Some(Sex::Other),
+            arrival_mode: Some(ArrivalMode::WalkIn),
+            chief_complaint: Some("胸痛 \"SOB\"".into()),
+            complaint_codes: vec!["cc_chestpain".into()],
+            vitals: vitals.clone(),
+            history: Some(vec![]),
+            prior_ed_visits: Some(3.0),
+            prior_admissions: None,
+            pregnant: Some(true),
+            nurse_level: Acuity::new(5),
+        };
+        let decision = Decision {
+            acuity: Acuity::LEAST_URGENT,
+            level_cn: LevelCn::LEAST_URGENT,
+            reason: None,
+            by: "a".into(),
+            at: Timestamp::from_micros(u64::MAX),
+        };
+        let known = Known { request, vitals_before: Some(vitals), decision: Some(decision) };
+        let written = serde_json::to_string(&known).unwrap();
+        assert_eq!(serde_json::from_str::<Known>(&written).unwrap(), known);
+        let older = serde_json::from_str::<Known>(r#"{"request": {"vitals": {}}, "later": 1}"#).unwrap();
+        assert_eq!(older, Known::default(), "what another version wrote is read as far as it goes");
+    }
+}

@@ -6,11 +6,11 @@ use std::str::FromStr;
 /// What a caller is to the hospital.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Triage nurse: sees the work list, the findings and what comes in.
+    /// Triage nurse: has patients assessed, sees the work list, the findings and what comes in.
     Nurse,
-    /// Radiologist: reads findings and pictures, may have an image read.
+    /// Radiologist: reads findings, pictures and triage, may have an image read.
     Radiologist,
-    /// A system (PACS, HIS, workflow engine): stores, has images read, reads everything.
+    /// A system (PACS, HIS, workflow engine): stores, has images read and patients assessed, reads everything.
     Integrator,
     /// Administrator: everything.
     Admin,
@@ -68,6 +68,10 @@ pub(crate) enum Group {
     Pictures,
     /// The live event stream.
     Events,
+    /// Triage at the desk: assessing, measuring again, deciding.
+    Triage,
+    /// Triage as it was recorded.
+    TriageRecord,
 }
 
 impl Group {
@@ -79,8 +83,11 @@ impl Group {
             Self::Docs => Some(&Role::ALL),
             Self::Store => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
-            Self::Studies | Self::Findings | Self::Events => Some(&[Nurse, Radiologist, Integrator, Admin]),
+            Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
+                Some(&[Nurse, Radiologist, Integrator, Admin])
+            }
             Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
+            Self::Triage => Some(&[Nurse, Integrator, Admin]),
         }
     }
 

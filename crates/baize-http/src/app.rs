@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use baize_core::ports::{Events, HealthCheck, Identify, Intake, Reader, Spool, Studies};
 use baize_core::{Clock, ErrorCode};
+use baize_desk::Desk;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::Semaphore;
@@ -36,6 +37,8 @@ pub struct Ports {
     pub spool: Arc<dyn Spool>,
     /// What happens.
     pub events: Arc<dyn Events>,
+    /// Where patients are triaged.
+    pub desk: Arc<Desk>,
     /// Whether the server can work.
     pub health: Arc<dyn HealthCheck>,
     /// What time it is.

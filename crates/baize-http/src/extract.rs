@@ -2,6 +2,7 @@
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query};
+use baize_core::ports::VisitId;
 use baize_core::{ErrorCode, Lane, SopUid, StudyUid};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -57,6 +58,12 @@ pub(crate) fn study_uid(text: &str) -> Result<StudyUid, Problem> {
 /// The SOP Instance UID of a path.
 pub(crate) fn sop_uid(text: &str) -> Result<SopUid, Problem> {
     SopUid::parse(text).map_err(|bad| Problem::invalid(format!("sop: {bad}")))
+}
+
+/// The id of a triage visit in a path. What is no such id names no visit either.
+pub(crate) fn visit_id(text: &str) -> Result<VisitId, Problem> {
+    let unknown = |_| Problem::new(ErrorCode::NotFound, "id: there is no such triage visit");
+    VisitId::parse(text).map_err(unknown)
 }
 
 /// `?lane=`; routine where absent.

@@ -1,5 +1,5 @@
 //! The REST edge of Baize: DICOMweb storage, reading one image while the caller waits, the work list with
-//! findings and annotated pictures, live events, health and metrics.
+//! findings and annotated pictures, triage, live events, health and metrics.
 //!
 //! [`router`] builds the application over the ports of `baize-core`; [`serve`] puts it on a socket, with TLS
 //! where asked for; [`metrics_router`] belongs on a listener of its own; [`openapi`] describes it all.
@@ -10,7 +10,7 @@
 //! - Uploads are read in `upload` under a per-object, a per-request and a process-wide limit.
 //!
 //! Architecture Invariant: the wire types of `dto` never leave this crate, and this crate knows neither
-//! DICOM's encoding, nor the models, nor the storage: it sees the ports.
+//! DICOM's encoding, nor the models, nor the storage: it sees the ports and the triage desk.
 
 mod access;
 mod app;
@@ -18,6 +18,7 @@ mod auth;
 mod config;
 mod dto;
 mod extract;
+mod json_body;
 mod language;
 mod layers;
 mod media;

@@ -22,6 +22,7 @@ pub fn openapi() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Findings for radiographs: DICOM in, coded findings with probability, threshold and evidence out. \
+             Triage: complaint and vital signs in, level with its reasons out. \
              For research use only; not a medical device. Errors are RFC 9457 problems.",
         ))
         .license(Some(license))
@@ -68,7 +69,7 @@ fn complete(operation: &mut Operation, group: Group) {
         operation.security =
             Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("api_key", none)]);
         errors.extend([
-            ("400", "The request is not understood; `detail` names the field"),
+            ("400", "The request is not understood; `detail`, or `errors` for triage, names the field"),
             ("401", "No or wrong credentials"),
             ("403", "The role does not allow this"),
             ("503", "No capacity now, or shutting down; try again after `Retry-After`"),

@@ -5,10 +5,11 @@
 
 use axum::response::{IntoResponse, Response};
 use baize_core::{ErrorClass, ErrorCode, Fault, Language};
+use baize_desk::{FieldError, Refusal};
 use http::HeaderValue;
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 
-use crate::dto::ProblemDto;
+use crate::dto::{FieldErrorDto, ProblemDto};
 use crate::{language, status};
 
 /// Suggested wait for an overload whose source could not tell.
@@ -20,6 +21,8 @@ pub(crate) struct Problem {
     fault: Fault,
     /// What was found out before the failure, as the extension member `result`.
     result: Option<serde_json::Value>,
+    /// The fields that were refused, as the extension member `errors`.
+    errors: Vec<FieldError>,
     challenge: Option<&'static str>,
 }
 
@@ -31,6 +34,15 @@ impl Problem {
     /// A request that is not understood. `detail` names the field and the remedy.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, detail)
+    }
+
+    /// A request whose fields say what cannot be. The detail names none of them: a name may be the caller's own text.
+    pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
+        let detail = format!(
+            "{} problem(s) with what was sent; errors names the fields and the remedies.",
+            errors.len()
+        );
+        Self { errors, ..Self::invalid(detail) }
     }
 
     /// Adds the extension member `result`.
@@ -65,6 +77,7 @@ impl Problem {
             detail: self.fault.message,
             instance: request_id.to_owned(),
             result: self.result,
+            errors: self.errors.iter().map(|error| FieldErrorDto::of(error, language)).collect(),
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -77,7 +90,16 @@ impl Problem {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        Self { fault, result: None, challenge: None }
+        Self { fault, result: None, errors: Vec::new(), challenge: None }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fields(errors) => Self::fields(errors),
+            Refusal::Fault(fault) => fault.into(),
+        }
     }
 }
 

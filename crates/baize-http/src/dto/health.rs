@@ -2,7 +2,7 @@
 
 use baize_core::ModelRef;
 use baize_core::ports::Health;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::BuildInfo;
@@ -41,7 +41,7 @@ impl ReadyDto {
 }
 
 /// A model and the version of its weights.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Model)]
 pub(crate) struct ModelDto {
     #[schema(example = "cxr-pneumonia-paed")]

@@ -9,12 +9,14 @@ mod query;
 mod stow;
 mod study;
 mod time;
+mod triage;
 
 pub(crate) use event::{LaggedDto, ReceivedDto, ReportedDto};
 pub(crate) use finding::{InferDto, InstanceFindingsDto, NoticesDto, ResultDto, StudyFindingsDto};
 pub(crate) use health::{LiveDto, ModelDto, ReadyDto, VersionDto};
-pub(crate) use problem::ProblemDto;
+pub(crate) use problem::{FieldErrorDto, ProblemDto};
 pub(crate) use query::{LaneQuery, OverlayQuery, StudiesQuery};
 pub(crate) use stow::StowResponse;
 pub(crate) use study::{StudyDto, StudyListDto};
 pub(crate) use time::{parse_time, time_text};
+pub(crate) use triage::{NurseLevelDto, TriageRequestDto, TriageVisitDto, VitalsBodyDto, WordsDto};

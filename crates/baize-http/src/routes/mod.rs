@@ -7,6 +7,7 @@ mod health;
 mod infer;
 mod overlay;
 mod studies;
+mod triage;
 
 use std::sync::Arc;
 
@@ -37,5 +38,13 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         (Group::Findings, group().routes(routes!(findings::of_study))),
         (Group::Pictures, group().routes(routes!(overlay::overlay))),
         (Group::Events, group().routes(routes!(events::events))),
+        (
+            Group::Triage,
+            group()
+                .routes(routes!(triage::assess))
+                .routes(routes!(triage::newer_vitals))
+                .routes(routes!(triage::nurse_level)),
+        ),
+        (Group::TriageRecord, group().routes(routes!(triage::visit))),
     ]
 }

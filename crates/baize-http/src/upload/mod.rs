@@ -1,4 +1,4 @@
-//! Bodies with DICOM objects in them, read under limits.
+//! Bodies with DICOM objects (or, short ones, JSON) in them, read under limits.
 //!
 //! Three limits hold at once: `max_object_bytes` for one object, `max_request_bytes` for one body, and the
 //! process-wide [`Budget`] for what all uploads hold in memory. One object of a request is in memory at a time.
@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 
 pub(crate) use budget::Budget;
 pub(crate) use parts::{Part, Parts};
-pub(crate) use single::read_one;
+pub(crate) use single::{read_one, read_whole};
 
 use budget::Reservation;
 

@@ -20,7 +20,7 @@ pub(crate) async fn read_one(
     lane: Lane,
 ) -> Result<Object, Fault> {
     match media.map(|media| (media, media.essence.as_str())) {
-        Some((_, "application/dicom")) => read_body(body, &limits, lane).await,
+        Some((_, "application/dicom")) => read_whole(body, &limits, lane).await,
         Some((media, "multipart/related" | "multipart/form-data")) => {
             read_only_part(media, body, limits, lane).await
         }
@@ -31,7 +31,11 @@ pub(crate) async fn read_one(
     }
 }
 
-async fn read_body(body: Body, limits: &Limits, lane: Lane) -> Result<Object, Fault> {
+/// Reads a body that is one object, whatever it holds.
+///
+/// # Errors
+/// `InvalidRequest` for one that stopped coming, `ObjectTooLarge`, `Saturated`, `Cancelled`.
+pub(crate) async fn read_whole(body: Body, limits: &Limits, lane: Lane) -> Result<Object, Fault> {
     let mut chunks = body.into_data_stream();
     let mut growing = Growing::new(limits, lane);
     while let Some(chunk) = timeout(limits.idle, chunks.next()).await.map_err(|_| stalled(limits.idle))? {

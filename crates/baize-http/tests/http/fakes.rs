@@ -1,17 +1,21 @@
 //! Ports that do as the object's text says: `OBJ <study> <sop> <directive>`.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Acceptance, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify, InstanceRecord,
-    Intake, Novelty, Progress, Reader, Reading, Spool, SpoolKey, Studies, StudySummary,
+    Acceptance, Appended, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify,
+    InstanceRecord, Intake, Novelty, Progress, Reader, Reading, Spool, SpoolKey, Studies, StudySummary,
+    TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
     ModelRef, Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
 };
+use baize_triage::complaint::Lexicon;
+use baize_triage::{Acuity, AcuityModel, Contribution, Features, ModelOutput, RuleSet, Triage};
 use bytes::Bytes;
 use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt;
@@ -27,6 +31,8 @@ pub(crate) struct World {
     pub(crate) accepted: Mutex<Vec<(Bytes, Door, Lane)>>,
     pub(crate) lanes_read: Mutex<Vec<Lane>>,
     pub(crate) listed: Mutex<Vec<(Option<Timestamp>, usize)>>,
+    pub(crate) triage: Mutex<Vec<TriageEntry>>,
+    pub(crate) triage_is_broken: AtomicBool,
     pub(crate) ready: AtomicBool,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) micros: AtomicU64,
@@ -41,6 +47,8 @@ impl World {
             accepted: Mutex::default(),
             lanes_read: Mutex::default(),
             listed: Mutex::default(),
+            triage: Mutex::default(),
+            triage_is_broken: AtomicBool::new(false),
             ready: AtomicBool::new(true),
             events: broadcast::channel(16).0,
             micros: AtomicU64::new(NOW.as_micros()),
@@ -277,4 +285,63 @@ impl Clock for World {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
     }
+}
+
+#[async_trait]
+impl TriageRecords for World {
+    async fn append(&self, entry: TriageEntry) -> Result<Appended, Fault> {
+        if self.triage_is_broken.load(Ordering::SeqCst) {
+            return Err(Fault::new(ErrorCode::StorageFailed, "The database did not answer."));
+        }
+        self.triage.lock().unwrap().push(entry);
+        Ok(Appended::Kept)
+    }
+
+    async fn history(&self, visit: &VisitId) -> Result<Vec<TriageEntry>, Fault> {
+        Ok(self.triage.lock().unwrap().iter().filter(|entry| entry.visit == *visit).cloned().collect())
+    }
+}
+
+/// Calls every adult acuity 4, and doubts every nurse.
+struct Calm(ModelRef);
+
+impl AcuityModel for Calm {
+    fn model(&self) -> &ModelRef {
+        &self.0
+    }
+
+    fn schema_version(&self) -> &str {
+        "1"
+    }
+
+    fn validated_ages(&self) -> RangeInclusive<f64> {
+        18.0..=120.0
+    }
+
+    fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault> {
+        let output = ModelOutput {
+            acuity_probabilities: [0.01, 0.02, 0.07, 0.8, 0.1],
+            admission: 0.1,
+            contributions: (0..9).map(|feature| Contribution { feature, weight: 0.3 }).collect(),
+        };
+        Ok(vec![output; patients.len()])
+    }
+
+    fn second_reader(&self, _: &Features, _: Acuity) -> Result<f32, Fault> {
+        Ok(0.9)
+    }
+
+    fn alert_threshold(&self, _: f32) -> f32 {
+        0.5
+    }
+}
+
+/// The built-in rules with a model; made once, since its lexicon is large.
+pub(crate) fn triage() -> Arc<Triage> {
+    static TRIAGE: LazyLock<Arc<Triage>> = LazyLock::new(|| {
+        let model = Calm(ModelRef { id: "triage".into(), version: "0.1.0".into() });
+        let (rules, lexicon) = (RuleSet::builtin().unwrap(), Lexicon::builtin().unwrap());
+        Arc::new(Triage::new(rules, lexicon, Some(Arc::new(model))).unwrap())
+    });
+    TRIAGE.clone()
 }

@@ -1,11 +1,13 @@
 //! Building the application and calling it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use baize_core::Language;
+use baize_desk::{Desk, DeskSettings};
 use baize_http::{ApiKey, AuthConfig, BuildInfo, HttpConfig, Metrics, Ports, Role, generate_api_key};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
@@ -15,7 +17,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::fakes::World;
+use crate::fakes::{World, triage};
 
 pub(crate) const BOUNDARY: &str = "frontier";
 
@@ -56,11 +58,17 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         studies: world.clone(),
         spool: world.clone(),
         events: world.clone(),
+        desk: Arc::new(desk(world)),
         health: world.clone(),
         clock: world.clone(),
         metrics: Metrics::register(registry),
         shutdown: shutdown.clone(),
     }
+}
+
+fn desk(world: &Arc<World>) -> Desk {
+    let settings = DeskSettings { threads: NonZeroUsize::new(2).unwrap(), max_waiting: 16 };
+    Desk::new(triage(), world.clone(), world.clone(), settings)
 }
 
 pub(crate) fn app_with(config: HttpConfig) -> App {
@@ -138,6 +146,11 @@ impl App {
 
     pub(crate) async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
         self.send(Request::post(path).header("content-type", content_type).body(body.into()).unwrap()).await
+    }
+
+    /// A patient's first assessment.
+    pub(crate) async fn triage(&self, request: impl Into<Body>) -> Answer {
+        self.post("/v1/triage/assessments", "application/json", request).await
     }
 
     pub(crate) async fn stow(&self, path: &str, objects: &[Vec<u8>]) -> Answer {

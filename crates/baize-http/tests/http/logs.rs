@@ -10,6 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::fakes::{PATIENT, PATIENT_ID, object};
 use crate::harness::{BOUNDARY, app_with_keys, multipart, related};
 
+const COMPLAINT: &str = "秘密的胸痛";
+
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 
@@ -57,6 +59,17 @@ async fn logs_name_route_status_and_client_but_no_patient_and_no_secret() {
     let objects = [object("1.2", "1.3", &format!("new {PATIENT_ID}")), object("1.2", "1.4", &marked)];
     send("POST", "/dicomweb/studies", multipart(&objects)).await;
     send("POST", "/v1/infer", multipart(&[object("1.2", "1.3", "panic")])).await;
+    let triage = |path: &str, body: String| {
+        let request = Request::post(format!("/v1/triage/assessments{path}"));
+        let request = request.header("authorization", format!("Bearer {key}"));
+        app.send(request.header("content-type", "application/json").body(Body::from(body)).unwrap())
+    };
+    let request = format!(r#"{{"encounter": "{PATIENT_ID}", "chief_complaint": "{COMPLAINT}，SOB"}}"#);
+    let visit = triage("", request).await.json()["id"].as_str().unwrap().to_owned();
+    let level = format!(r#"{{"level": 5, "reason": "{COMPLAINT}"}}"#);
+    assert_eq!(triage(&format!("/{visit}/level"), level).await.status, 200);
+    triage(&format!("/{visit}/vitals"), format!(r#"{{"{PATIENT_ID}": "{COMPLAINT}"}}"#)).await;
+    triage("", format!(r#"{{"age_years": "{COMPLAINT}""#)).await;
 
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     for expected in [
@@ -69,10 +82,11 @@ async fn logs_name_route_status_and_client_but_no_patient_and_no_secret() {
         "object not stored",
         "code=spool_full",
         "handler panicked",
+        "triage step recorded",
     ] {
         assert!(log.contains(expected), "{expected} is missing in\n{log}");
     }
-    for secret in [PATIENT, PATIENT_ID, key.as_str(), "patients/"] {
+    for secret in [PATIENT, PATIENT_ID, COMPLAINT, key.as_str(), "patients/"] {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
     }
 }

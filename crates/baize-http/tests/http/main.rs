@@ -20,3 +20,6 @@ mod reading;
 mod stow;
 mod system;
 mod tokens;
+mod triage;
+mod triage_input;
+mod triage_schema;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::harness::app;
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::to_value(baize_http::openapi()).unwrap()
 }
 
@@ -36,10 +36,14 @@ fn the_routes_are_these() {
         ("GET", "/v1/studies/{study}"),
         ("GET", "/v1/studies/{study}/findings"),
         ("GET", "/v1/studies/{study}/instances/{sop}/overlay.png"),
+        ("GET", "/v1/triage/assessments/{id}"),
         ("GET", "/version"),
         ("POST", "/dicomweb/studies"),
         ("POST", "/dicomweb/studies/{study}"),
         ("POST", "/v1/infer"),
+        ("POST", "/v1/triage/assessments"),
+        ("POST", "/v1/triage/assessments/{id}/level"),
+        ("POST", "/v1/triage/assessments/{id}/vitals"),
     ];
     assert_eq!(documented, expected.map(|(method, path)| (method.to_owned(), path.to_owned())));
 }
@@ -48,8 +52,9 @@ fn the_routes_are_these() {
 async fn every_documented_route_is_served_with_a_documented_status() {
     let app = app();
     app.shutdown.cancel();
+    let visit = app.triage(r#"{"chief_complaint": "胸痛"}"#).await.json()["id"].as_str().unwrap().to_owned();
     for ((method, path), operation) in operations(&document()) {
-        let concrete = path.replace("{study}", "1.2").replace("{sop}", "1.2.1");
+        let concrete = path.replace("{study}", "1.2").replace("{sop}", "1.2.1").replace("{id}", &visit);
         let request = Request::builder().method(method.as_str()).uri(concrete).body(Body::empty()).unwrap();
         let status = app.send(request).await.status.as_u16();
         assert!(!matches!(status, 404 | 405), "{method} {path} is not served");

@@ -1,9 +1,11 @@
 //! `baize doctor`: what is there, and what keeps the server from starting.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baize_core::Language;
 use baize_models::{Catalog, Compute};
+use baize_triage::rules::Status;
 
 use super::language::{self, pick};
 use super::{EXIT_FAILURE, say};
@@ -25,6 +27,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         configuration(&config, reader),
         device(&config, reader),
         models(&config, reader),
+        triage(&config, reader),
         storage(&config, reader),
     ];
     Ok(if healthy.into_iter().all(|sound| sound) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
@@ -95,6 +98,45 @@ fn models(config: &Config, reader: Language) -> bool {
             false
         }
     }
+}
+
+fn triage(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "分诊", "triage");
+    let ready = wiring::triage(config).and_then(|triage| Ok((triage, wiring::triage_model_folder(config)?)));
+    let (triage, model) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            return false;
+        }
+    };
+    let place = |folder: &Option<PathBuf>| match folder {
+        Some(folder) => folder.display().to_string(),
+        None => pick(reader, "内置", "built in").to_owned(),
+    };
+    let headers = triage.rules().headers();
+    let unreviewed = headers.iter().filter(|header| header.status != Status::Reviewed).count();
+    good(&format!("{label}: {} {}", pick(reader, "规则", "rules"), place(&config.triage.rules_dir)));
+    if unreviewed > 0 {
+        say(&match reader {
+            Language::Chinese => format!("  {} 个规则文件中有 {unreviewed} 个尚未经临床审核", headers.len()),
+            Language::English => {
+                format!("  {unreviewed} of {} rule files await clinical review", headers.len())
+            }
+        });
+    }
+    good(&format!("{label}: {} {}", pick(reader, "词库", "lexicon"), place(&config.triage.lexicon_dir)));
+    match model {
+        Some(folder) => {
+            good(&format!("{label}: {} {}", pick(reader, "模型", "model"), folder.display()));
+        }
+        None => say(pick(
+            reader,
+            "  没有分级模型：仅按规则分级，且不低于谨慎级别",
+            "  no acuity model: levelled by the rules alone, and never calmer than the cautious level",
+        )),
+    }
+    true
 }
 
 fn storage(config: &Config, reader: Language) -> bool {

@@ -58,7 +58,7 @@ enum Verb {
     /// Reads image files with the same pipeline, without a server.
     Infer(Configured<infer::Infer>),
     /// Assesses patients offline: JSON lines in, JSON lines out.
-    Triage(triage::Triage),
+    Triage(Configured<triage::Triage>),
     /// Trains a model.
     Train(train::Train),
     /// Evaluates a model on a labelled set.
@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.verb {
         Verb::Serve(serve) => serve.verb.run(sound(serve.configuration.load()?)?),
         Verb::Infer(infer) => infer.verb.run(sound(infer.configuration.load()?)?),
-        Verb::Triage(triage) => triage.run(),
+        Verb::Triage(triage) => triage.verb.run(sound(triage.configuration.load()?)?),
         Verb::Train(train) => train.run(),
         Verb::Eval(eval) => eval.run(),
         Verb::Models(models) => models.run(),

@@ -10,6 +10,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     http(config, &mut found);
     dimse(config, &mut found);
+    triage(config, &mut found);
     sizes(config, &mut found);
     found
 }
@@ -110,6 +111,17 @@ fn dimse(config: &Config, found: &mut Vec<String>) {
     }
 }
 
+fn triage(config: &Config, found: &mut Vec<String>) {
+    let triage = &config.triage;
+    for (key, folder) in
+        [("triage.rules_dir", &triage.rules_dir), ("triage.lexicon_dir", &triage.lexicon_dir)]
+    {
+        if let Some(path) = folder.as_ref().filter(|path| !path.is_dir()) {
+            found.push(format!("{key}: there is no folder {}", path.display()));
+        }
+    }
+}
+
 fn sizes(config: &Config, found: &mut Vec<String>) {
     let at_least_one = [
         ("storage.spool_gib", config.storage.spool_gib),
@@ -123,6 +135,8 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
         ("engine.decoded_budget_mib", config.engine.decoded_budget_mib),
         ("engine.stat_blocking_ms", config.engine.stat_blocking_ms),
         ("lanes.stat_seconds", config.lanes.stat_seconds),
+        ("triage.threads", config.triage.threads as u64),
+        ("triage.max_waiting", config.triage.max_waiting as u64),
     ];
     for (key, value) in at_least_one {
         if value == 0 {
@@ -178,7 +192,7 @@ mod tests {
     #[test]
     fn each_mistake_names_its_key() {
         type Spoil = fn(&mut Config);
-        let cases: [(&str, Spoil); 12] = [
+        let cases: [(&str, Spoil); 15] = [
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
@@ -197,6 +211,9 @@ mod tests {
             ("engine.routine_bucket", |c| c.engine.routine_bucket = 64),
             ("engine.compute", |c| c.engine.compute = "tpu".into()),
             ("lanes", |c| c.lanes.stat_seconds = 100_000),
+            ("triage.rules_dir", |c| c.triage.rules_dir = Some("nowhere".into())),
+            ("triage.lexicon_dir", |c| c.triage.lexicon_dir = Some("nowhere".into())),
+            ("triage.threads", |c| c.triage.threads = 0),
         ];
         for (named, spoil) in cases {
             let mut config = Config::default();

@@ -19,6 +19,7 @@ pub(crate) use layers::{Sources, load};
 pub(crate) struct Config {
     pub storage: Storage,
     pub models: Models,
+    pub triage: Triage,
     pub http: Http,
     pub auth: Auth,
     pub dimse: Dimse,
@@ -42,6 +43,17 @@ pub(crate) struct Storage {
 pub(crate) struct Models {
     pub weights_dir: PathBuf,
     pub enabled: Vec<String>,
+}
+
+/// `[triage]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Triage {
+    pub rules_dir: Option<PathBuf>,
+    pub lexicon_dir: Option<PathBuf>,
+    pub model: String,
+    pub threads: usize,
+    pub max_waiting: usize,
 }
 
 /// `[http]`
@@ -169,6 +181,12 @@ impl Default for Models {
     }
 }
 
+impl Default for Triage {
+    fn default() -> Self {
+        Self { rules_dir: None, lexicon_dir: None, model: String::new(), threads: 2, max_waiting: 256 }
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -274,6 +292,11 @@ mod tests {
                 tls_cert: Some("c".into()),
                 tls_key: Some("k".into()),
                 ..Http::default()
+            },
+            triage: Triage {
+                rules_dir: Some("r".into()),
+                lexicon_dir: Some("l".into()),
+                ..Triage::default()
             },
             ..Config::default()
         };

@@ -3,9 +3,11 @@
 mod edges;
 mod engine;
 mod server;
+mod triage;
 
 pub(crate) use engine::{enabled_models, offline_engine};
 pub(crate) use server::Server;
+pub(crate) use triage::{triage, triage_model_folder};
 
 /// The release.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use baize_core::SystemClock;
+use baize_desk::Desk;
 use baize_dicom::scp::Scp;
 use baize_engine::{Engine, Storage};
 use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{edges, engine};
+use super::{edges, engine, triage};
 use crate::config::Config;
 
 /// Requests to the ledger that may wait for its writer.
@@ -49,13 +50,15 @@ impl Server {
     /// Opens storage, loads models, then binds the ports.
     ///
     /// # Errors
-    /// Storage in use or unusable, a model that does not load, a port that is taken.
+    /// Storage in use or unusable, a model or a rule file that does not load, a port that is taken.
     pub(crate) async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let (ledger, spool) = open_storage(config).await?;
+        let desk = Arc::new(open_desk(config, &ledger).await?);
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
         let engine = engine::start_engine(config, Some(storage)).await?;
         let mut registry = Registry::default();
         engine.metrics().register(&mut registry);
+        desk.metrics().register(&mut registry);
 
         let scp = Scp::bind(edges::dimse(config), engine.clone())
             .await
@@ -70,6 +73,7 @@ impl Server {
             studies: ledger.clone(),
             spool,
             events: engine.clone(),
+            desk,
             health: engine.clone(),
             clock: Arc::new(SystemClock),
             metrics: Metrics::register(&mut registry),
@@ -178,4 +182,12 @@ async fn open_storage(config: &Config) -> anyhow::Result<(Arc<SqliteLedger>, Arc
         Ok((Arc::new(ledger), Arc::new(spool)))
     })
     .await?
+}
+
+async fn open_desk(config: &Config, ledger: &Arc<SqliteLedger>) -> anyhow::Result<Desk> {
+    let settings = triage::desk_settings(config)?;
+    let config = config.clone();
+    // Rules and lexicon are read and checked as a whole: not on a thread that serves requests.
+    let triage = tokio::task::spawn_blocking(move || triage::triage(&config)).await??;
+    Ok(Desk::new(triage, ledger.clone(), Arc::new(SystemClock), settings))
 }

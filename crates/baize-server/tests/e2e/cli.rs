@@ -115,10 +115,14 @@ fn doctor_finds_the_device_the_model_and_the_mistake() {
     let said = text(&healthy.stdout);
     assert!(healthy.status.success(), "{said}");
     assert!(said.contains("cpu") && said.contains("cxr-pneumonia-paed@"), "{said}");
+    assert!(said.contains("triage: rules built in") && said.contains("triage: lexicon built in"), "{said}");
 
     let sick = run(&["doctor", "--set", &data_dir, "--set", "engine.largest_bucket=5"]);
     assert_eq!(sick.status.code(), Some(1));
     assert!(text(&sick.stdout).contains("engine.largest_bucket"));
+    let sick = run(&["doctor", "--set", &data_dir, "--set", "triage.model=9.9.9"]);
+    assert_eq!(sick.status.code(), Some(1));
+    assert!(text(&sick.stdout).contains("triage.model"), "{}", text(&sick.stdout));
 }
 
 #[test]
@@ -187,6 +191,66 @@ fn triage_answers_each_line_and_refuses_by_name() {
     assert_eq!(answers[0]["level_cn"], 1, "{}", answers[0]);
     assert_eq!(answers[1]["errors"][0]["field"], "vitals.spo2", "{}", answers[1]);
     assert_eq!(answers[2]["errors"][0]["problem"], "unreadable");
+}
+
+#[test]
+fn triage_answers_what_is_there_before_more_comes_and_keeps_the_order() {
+    use std::io::{BufRead as _, Write as _};
+    let mut child = baize()
+        .arg("triage")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut encounter = || -> String {
+        let answer: Value = serde_json::from_str(&output.next().unwrap().unwrap()).unwrap();
+        answer["encounter"].as_str().unwrap().to_owned()
+    };
+    for number in 0..3 {
+        // The pipe stays open: an answer that waited for a full batch would never come.
+        writeln!(input, r#"{{"encounter": "slow-{number}", "chief_complaint": "腹痛"}}"#).unwrap();
+        assert_eq!(encounter(), format!("slow-{number}"));
+    }
+    let sender = std::thread::spawn(move || {
+        for number in 0..1_000 {
+            writeln!(
+                input,
+                r#"{{"encounter": "{number}", "chief_complaint": "chest pain", "age_years": 50}}"#
+            )
+            .unwrap();
+        }
+    });
+    for number in 0..1_000 {
+        assert_eq!(encounter(), number.to_string());
+    }
+    sender.join().unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn triage_goes_by_the_hospitals_rules() {
+    use std::io::Write as _;
+    let rules = tempfile::tempdir().unwrap();
+    let builtin = crate::harness::root().join("crates/baize-triage/rules/policy.toml");
+    let policy = std::fs::read_to_string(builtin).unwrap();
+    let stricter = policy.replace("acuity_without_model = 3", "acuity_without_model = 2");
+    assert_ne!(policy, stricter, "the policy is written otherwise now");
+    std::fs::write(rules.path().join("policy.toml"), stricter).unwrap();
+    let acuity = |setting: &str| {
+        let mut child = baize()
+            .args(["triage", "--set", "triage.model=none", "--set", setting])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all("{\"chief_complaint\": \"扭伤\"}".as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["acuity"].clone()
+    };
+    assert_eq!(acuity("triage.threads=1"), 3);
+    assert_eq!(acuity(&format!("triage.rules_dir={}", rules.path().display())), 2);
 }
 
 #[test]

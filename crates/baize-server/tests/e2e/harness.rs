@@ -116,6 +116,18 @@ impl Server {
         }
     }
 
+    /// Sends JSON, or what should have been; an error where the server went away.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        json: impl Into<reqwest::Body>,
+    ) -> reqwest::Result<(StatusCode, Value)> {
+        let request = self.client.post(format!("{}{path}", self.http)).bearer_auth(&self.key);
+        let answer = request.header("content-type", "application/json").body(json).send().await?;
+        let status = answer.status();
+        Ok((status, answer.json().await.unwrap_or(Value::Null)))
+    }
+
     pub(crate) async fn get_bytes(&self, path: &str) -> (StatusCode, Vec<u8>) {
         let answer =
             self.client.get(format!("{}{path}", self.http)).bearer_auth(&self.key).send().await.unwrap();
@@ -205,6 +217,12 @@ impl Server {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// SIGKILL, through a shared reference, since senders may still hold the server.
+    pub(crate) fn kill_now(&self) {
+        let status = Command::new("kill").args(["-KILL", &self.id().to_string()]).status().unwrap();
+        assert!(status.success());
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {

@@ -37,7 +37,7 @@ async fn every_accepted_study_has_its_result_exactly_once() {
             watched.saw(&format!("stage=\"{stage}\""), Duration::from_secs(60))
         });
         assert!(seen.await.unwrap(), "stage {stage} never came; log:\n{}", server.log().join("\n"));
-        kill_now(&server);
+        server.kill_now();
         for task in sending {
             accepted.extend(task.await.unwrap());
         }
@@ -55,13 +55,6 @@ async fn every_accepted_study_has_its_result_exactly_once() {
         assert_exactly_once(&restarted, &accepted, stage).await;
     }
     assert_eq!(accepted.len() as u64, OBJECTS * stages.len() as u64);
-}
-
-/// Through a shared reference, since the senders still hold the server.
-fn kill_now(server: &Server) {
-    let status =
-        std::process::Command::new("kill").args(["-KILL", &server.id().to_string()]).status().unwrap();
-    assert!(status.success());
 }
 
 async fn assert_exactly_once(server: &Server, studies: &[String], stage: &str) {

@@ -15,3 +15,4 @@ mod kill;
 mod malformed;
 mod privacy;
 mod server;
+mod triage;

@@ -91,7 +91,7 @@ async fn health_version_metrics_and_the_api_description_answer() {
     server.stow(&[ObjectBuilder::chest(1).build()]).await.unwrap();
     server.results(&ObjectBuilder::chest(1).study_uid()).await;
     let metrics = reqwest::get(&server.metrics).await.unwrap().text().await.unwrap();
-    for name in ["queue_depth", "batch_size", "decode_seconds", "http_requests"] {
+    for name in ["queue_depth", "batch_size", "decode_seconds", "http_requests", "triage_seconds"] {
         assert!(metrics.contains(name), "{name} is missing in:\n{metrics}");
     }
 }
