@@ -179,6 +179,8 @@ fn the_figures_are_those_worked_out_by_hand() {
         check(&report, &yale(figure), expected);
     }
     check(&report, "/yale/without_history/overall/admission/predicted", 0.3);
+    let bins = &report["yale"]["with_history"]["overall"]["urgent"]["reliability"];
+    assert_eq!((bins[0]["cases"].as_u64(), bins[1]["cases"].as_u64()), (Some(3), Some(3)));
     assert_eq!(report["yale"]["source"]["resampled_units"], 3);
     let fairness = &report["yale"]["with_history"]["fairness"][0];
     assert_eq!(

@@ -7,7 +7,7 @@ use baize_triage::{Request, Triage, Words};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::answer::answers;
-use super::figures::{Case, Decision, Population, Resampling, admission_scores, urgent_scores};
+use super::figures::{Case, Decision, Population, Resampling};
 use super::groups::{audited, demographic, measure};
 use super::ktas::read_ktas;
 use super::plots;
@@ -15,7 +15,7 @@ use super::report::{KtasReport, Part, Source, TriageReport, YaleReport};
 use super::second::{Nurses, Readings, SecondReading};
 use super::visit::{Cohort, Visit};
 use super::yale::read_yale;
-use crate::metrics::{Scored, reliability};
+use crate::metrics::Bin;
 use crate::plot;
 
 /// The bootstrap's seed: the same visits give the same intervals.
@@ -25,7 +25,7 @@ const SEED: u64 = 2018;
 #[derive(Clone, Debug, clap::Args)]
 pub struct TriageEvaluation {
     /// Visits of Hong et al. 2018 with complaint codes and history (CSV, gzip or plain).
-    #[arg(long, value_name = "FILE", required_unless_present = "ktas")]
+    #[arg(long, value_name = "FILE")]
     pub yale: Option<PathBuf>,
     /// Visits of Moon et al. 2019 with free text, nurses' and experts' levels (CSV, gzip or plain).
     #[arg(long, value_name = "FILE")]
@@ -50,7 +50,10 @@ impl TriageEvaluation {
     /// # Errors
     /// A file that cannot be read or is not what it should be; a folder that cannot be written.
     pub fn run(&self, triage: &Triage) -> Result<TriageReport> {
-        ensure!(self.yale.is_some() || self.ktas.is_some(), "there is nothing to evaluate");
+        ensure!(
+            self.yale.is_some() || self.ktas.is_some(),
+            "there is nothing to evaluate: give --yale, --ktas or both"
+        );
         let resampling = Resampling { resamples: self.bootstrap as usize, seed: SEED };
         let mut diagrams = Vec::new();
         let mut model = None;
@@ -99,7 +102,7 @@ fn measure_yale(
         waiting.finish_and_clear();
         let truth = Words::new("分诊护士 ESI", "triage nurse's ESI");
         diagrams.extend(matrix(name, &about, &truth, &part.overall.shown));
-        diagrams.extend(calibration(name, &about, &all));
+        diagrams.extend(calibration(name, &about, &part.overall));
         Ok((source(path, cohort, &all, resampling), part))
     };
     let (source, without_history) =
@@ -138,7 +141,7 @@ fn measure_ktas(
     let truth = Words::new("专家 KTAS", "experts' KTAS");
     let free_text = Words::new("KTAS，自由文本主诉", "KTAS, from free text");
     diagrams.extend(matrix("ktas", &free_text, &truth, &report.overall.shown));
-    diagrams.extend(calibration("ktas", &free_text, &alone));
+    diagrams.extend(calibration("ktas", &free_text, &report.overall));
     let nurses = Words::new("KTAS，护士分级", "KTAS, the nurses' levels");
     diagrams.extend(matrix("ktas_nurses", &nurses, &truth, &report.nurses.levels));
     let raised = Words::new("KTAS，护士分级，提醒时上调一级", "KTAS, the nurses' levels, raised on alert");
@@ -188,14 +191,14 @@ fn matrix(name: &str, about: &Words, truth: &Words, decision: &Decision) -> Opti
 }
 
 /// Two reliability diagrams; none where the model did not run.
-fn calibration(name: &str, about: &Words, cases: &[&Case<'_>]) -> Vec<Diagram> {
-    let diagram = |what: &str, zh: &str, en: &str, scored: &[Scored]| {
+fn calibration(name: &str, about: &Words, population: &Population) -> Vec<Diagram> {
+    let diagram = |what: &str, zh: &str, en: &str, bins: &[Bin]| {
         let about = Words::new(format!("{}，{zh}", about.zh), format!("{}, {en}", about.en));
-        let svg = plot::reliability(&about, &reliability(scored));
-        (!scored.is_empty()).then(|| Diagram { name: format!("reliability_{name}_{what}.svg"), svg })
+        let svg = plot::reliability(&about, bins);
+        (!bins.is_empty()).then(|| Diagram { name: format!("reliability_{name}_{what}.svg"), svg })
     };
-    let urgent = diagram("urgent", "级别 ≤2", "level ≤2", &urgent_scores(cases));
-    let admission = diagram("admission", "住院", "admission", &admission_scores(cases));
+    let urgent = diagram("urgent", "级别 ≤2", "level ≤2", &population.urgent.reliability);
+    let admission = diagram("admission", "住院", "admission", &population.admission.reliability);
     [urgent, admission].into_iter().flatten().collect()
 }
 

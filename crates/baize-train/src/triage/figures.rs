@@ -7,7 +7,7 @@ use super::answer::{Answer, ModelAnswer};
 use super::confusion::{Confusion, is_urgent};
 use super::visit::Visit;
 use crate::bootstrap::{Bootstrap, Interval};
-use crate::metrics::{Ranked, Scored, mean};
+use crate::metrics::{Bin, Ranked, Scored, mean, reliability};
 
 /// A visit with what was answered.
 pub(super) struct Case<'a> {
@@ -135,6 +135,8 @@ pub(super) struct Probability {
     pub(super) predicted: Figure,
     /// How often it was so.
     pub(super) observed: Figure,
+    /// The reliability diagram; empty where the model did not run.
+    pub(super) reliability: Vec<Bin>,
 }
 
 impl Probability {
@@ -148,9 +150,16 @@ impl Probability {
         ]
     }
 
-    pub(super) fn next(measured: &mut Option<Measured>) -> Self {
+    pub(super) fn next(measured: &mut Option<Measured>, scored: &[Scored]) -> Self {
         let mut next = || Measured::next(measured);
-        Self { auc: next(), brier: next(), ece: next(), predicted: next(), observed: next() }
+        Self {
+            auc: next(),
+            brier: next(),
+            ece: next(),
+            predicted: next(),
+            observed: next(),
+            reliability: reliability(scored),
+        }
     }
 }
 
@@ -188,8 +197,10 @@ impl Population {
         };
         let most_probable = pairs(|model| model.most_probable);
         let least_cost = pairs(|model| model.least_cost);
-        let (urgent, admission) = (urgent_scores(&ran), admission_scores(&ran));
-        let (urgent, admission) = (Ranked::new(&urgent), Ranked::new(&admission));
+        let probability_urgent = |model: &ModelAnswer| model.probabilities[0] + model.probabilities[1];
+        let urgent_scores = scores(&ran, probability_urgent, |visit| is_urgent(visit.acuity));
+        let admission_scores = scores(&ran, |model| model.admission, |visit| visit.admitted);
+        let (urgent, admission) = (Ranked::new(&urgent_scores), Ranked::new(&admission_scores));
         let levels: Vec<Vec<Scored>> = (1..=5).map(|level| level_scores(&ran, level)).collect();
         let levels: Vec<Ranked<'_>> = levels.iter().map(|scores| Ranked::new(scores)).collect();
         let mut of_model = Measured::new(&ran, resampling, |weights| {
@@ -207,8 +218,8 @@ impl Population {
             most_probable: Decision::next(&mut of_model, &most_probable),
             least_cost: Decision::next(&mut of_model, &least_cost),
             shown: Decision::next(&mut of_shown, &shown),
-            urgent: Probability::next(&mut of_model),
-            admission: Probability::next(&mut of_model),
+            urgent: Probability::next(&mut of_model, &urgent_scores),
+            admission: Probability::next(&mut of_model, &admission_scores),
             acuity_ece: Measured::next(&mut of_model),
         }
     }
@@ -230,17 +241,6 @@ fn scores(
         })
     };
     cases.iter().filter_map(score).collect()
-}
-
-/// That the level is 1 or 2.
-pub(super) fn urgent_scores(cases: &[&Case<'_>]) -> Vec<Scored> {
-    let urgent = |model: &ModelAnswer| model.probabilities[0] + model.probabilities[1];
-    scores(cases, urgent, |visit| is_urgent(visit.acuity))
-}
-
-/// Of admission.
-pub(super) fn admission_scores(cases: &[&Case<'_>]) -> Vec<Scored> {
-    scores(cases, |model| model.admission, |visit| visit.admitted)
 }
 
 fn level_scores(cases: &[&Case<'_>], level: u8) -> Vec<Scored> {
