@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use baize_models::{Catalog, Compute};
-use baize_train::{CxrEvaluation, CxrTraining};
+use baize_train::{CxrEvaluation, CxrTraining, TriageEvaluation};
 use clap::{Args, Subcommand};
 
 use super::{ConfigurationFlags, say};
@@ -56,13 +56,20 @@ enum EvalWhat {
         #[arg(long, default_value = "cxr-pneumonia-paed")]
         model: String,
     },
+    /// The triage that serves, on visits whose acuity and outcome are known.
+    Triage {
+        #[command(flatten)]
+        evaluation: TriageEvaluation,
+        #[command(flatten)]
+        configuration: ConfigurationFlags,
+    },
 }
 
 impl Eval {
     /// Prints the table; the files go into the folder named.
     ///
     /// # Errors
-    /// A model that is not installed, an image that is missing or damaged.
+    /// A model that is not installed, an image that is missing or damaged, visits that cannot be read.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
             EvalWhat::Cxr { evaluation, configuration, model } => {
@@ -73,6 +80,11 @@ impl Eval {
                 for entry in wiring::enabled_models(&catalog, &[model])? {
                     say(&evaluation.run(entry, &device)?.to_string());
                 }
+            }
+            EvalWhat::Triage { evaluation, configuration } => {
+                let config = configuration.load()?;
+                telemetry::install(&config.log)?;
+                say(&evaluation.run(&*wiring::triage(&config)?)?.to_string());
             }
         }
         Ok(ExitCode::SUCCESS)
