@@ -9,7 +9,9 @@ use crate::manifest::version_numbers;
 use crate::{Manifest, ModelError};
 
 /// The manifest's file name.
-const MANIFEST: &str = "manifest.toml";
+pub(crate) const MANIFEST: &str = "manifest.toml";
+/// The folder of the triage models, which read patients and not images.
+const TRIAGE: &str = "triage";
 
 /// One installed version of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +61,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// All installed models, by name and then by version, oldest first.
+/// All installed imaging models, by name and then by version, oldest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Catalog {
     entries: Vec<Entry>,
@@ -74,7 +76,9 @@ impl Catalog {
     /// The first model that doesn't hold, or a folder that can't be read.
     pub fn open(dir: &Path) -> Result<Self, ModelError> {
         let mut entries = Vec::new();
-        for model in subfolders(dir)? {
+        for model in
+            subfolders(dir)?.into_iter().filter(|folder| folder.file_name().is_none_or(|name| name != TRIAGE))
+        {
             for version in subfolders(&model)? {
                 let entry = Entry::open(&version)?;
                 check_place(&entry.manifest, &model, &version)?;

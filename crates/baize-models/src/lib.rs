@@ -21,6 +21,7 @@ mod manifest;
 pub mod networks;
 mod normalise;
 mod saliency;
+pub mod triage;
 
 pub use catalog::{Catalog, Entry, sha256_hex};
 pub use compute::{Compute, ComputeDevice, list_devices};

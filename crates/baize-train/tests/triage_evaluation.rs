@@ -45,7 +45,13 @@ impl AcuityModel for ByAge {
         Ok(patients.iter().map(predict).collect())
     }
 
-    fn second_reader(&self, _: &Features, nurse: Acuity) -> Result<f32, Fault> {
+    fn second_reader(
+        &self,
+        _: &Features,
+        _: &ModelOutput,
+        nurse: Acuity,
+        _: Option<Acuity>,
+    ) -> Result<f32, Fault> {
         Ok(if nurse.get() >= 4 { 0.9 } else { 0.1 })
     }
 

@@ -54,11 +54,18 @@ pub trait AcuityModel: Send + Sync {
     /// The model could not run. The rules then stand alone, and the assessment says so.
     fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault>;
 
-    /// The probability that experts would call the patient more urgent than the nurse does.
+    /// The probability that experts would call the patient more urgent than the nurse does. `opinion` is what
+    /// [`Self::predict`] said of the patient, `rules` the calmest acuity that the rules which fired allow.
     ///
     /// # Errors
     /// The model could not run.
-    fn second_reader(&self, patient: &Features, nurse: Acuity) -> Result<f32, Fault>;
+    fn second_reader(
+        &self,
+        patient: &Features,
+        opinion: &ModelOutput,
+        nurse: Acuity,
+        rules: Option<Acuity>,
+    ) -> Result<f32, Fault>;
 
     /// The probability from which on the second reader alerts, so that it does for this share of visits. It belongs to
     /// the model version.

@@ -202,7 +202,7 @@ impl Triage {
             unknown_words: case.understood.unknown.clone(),
             department,
             target_minutes: self.rules.policy.target_minutes(acuity),
-            second_reader: self.second_reader(case, opinion.state),
+            second_reader: self.second_reader(case, output, basis.rules_level),
             explanation: output.map(|output| self.explain(case, output)).unwrap_or_default(),
             missing: self.rules.missing.list(&facts),
             model: self.model.as_ref().map(|model| model.model().clone()),
@@ -271,16 +271,25 @@ impl Triage {
         }
     }
 
-    fn second_reader(&self, case: &Case<'_>, state: ModelState) -> SecondReader {
-        let (Some(model), Some(nurse), ModelState::Ran) = (&self.model, case.request.nurse_level, state)
+    /// The second reader needs the model's own opinion and a nurse's level. It stays calm: below the probability at which
+    /// a raise pays for the patients it is wrong about, it does not alert however small its budget has been used.
+    fn second_reader(
+        &self,
+        case: &Case<'_>,
+        output: Option<&ModelOutput>,
+        rules_level: Option<LevelCn>,
+    ) -> SecondReader {
+        let (Some(model), Some(nurse), Some(opinion)) = (&self.model, case.request.nurse_level, output)
         else {
             return SecondReader::default();
         };
-        match model.second_reader(&case.features, nurse) {
-            Ok(probability) if (0.0..=1.0).contains(&probability) => SecondReader {
-                alert: Some(probability >= model.alert_threshold(self.rules.policy.alert_budget)),
-                probability: Some(probability),
-            },
+        let policy = &self.rules.policy;
+        let rules = rules_level.map(|level| policy.calmest(level));
+        match model.second_reader(&case.features, opinion, nurse, rules) {
+            Ok(probability) if (0.0..=1.0).contains(&probability) => {
+                let threshold = model.alert_threshold(policy.alert_budget).max(policy.raise_pays());
+                SecondReader { alert: Some(probability >= threshold), probability: Some(probability) }
+            }
             Ok(_) => {
                 tracing::error!(model = %model.model(), "second reader gave no probability");
                 SecondReader::default()

@@ -115,6 +115,12 @@ impl Policy {
         best.0
     }
 
+    /// The probability of being too calm from which on one level more urgent costs less than it saves: the cost of calling
+    /// somebody too urgent against that of calling somebody too calm.
+    pub fn raise_pays(&self) -> f32 {
+        (1.0 / (1.0 + self.under_triage_weight)) as f32
+    }
+
     fn row(&self, acuity: Acuity) -> Option<&AcuityRow> {
         self.acuities.iter().find(|row| row.acuity == acuity)
     }

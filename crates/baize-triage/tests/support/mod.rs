@@ -49,7 +49,13 @@ impl AcuityModel for Fixed {
         Ok(vec![output; patients.len()])
     }
 
-    fn second_reader(&self, _: &Features, _: Acuity) -> Result<f32, Fault> {
+    fn second_reader(
+        &self,
+        _: &Features,
+        _: &ModelOutput,
+        _: Acuity,
+        _: Option<Acuity>,
+    ) -> Result<f32, Fault> {
         if self.fails {
             Err(Fault::new(ErrorCode::InferenceFailed, "told to fail"))
         } else {
