@@ -89,7 +89,13 @@ impl AcuityModel for Calm {
         Ok(vec![output; patients.len()])
     }
 
-    fn second_reader(&self, _: &Features, nurse: Acuity) -> Result<f32, Fault> {
+    fn second_reader(
+        &self,
+        _: &Features,
+        _: &ModelOutput,
+        nurse: Acuity,
+        _: Option<Acuity>,
+    ) -> Result<f32, Fault> {
         Ok(if nurse.get() >= 4 { 0.95 } else { 0.05 })
     }
 

@@ -134,9 +134,11 @@ pub fn assess_json_many(triage: &Triage, requests: &[Value]) -> Vec<Result<Value
     answers.into_iter().map(&mut answer).collect()
 }
 
-/// An assessment always has a JSON form: its maps have text keys and its floats were checked to be finite.
+/// An assessment always has a JSON form: its maps have text keys and its floats were checked to be finite. By way of text,
+/// where 0.1 stays 0.1: a value of its own would show the digits of an f32 widened to f64.
 fn written(assessment: &crate::Assessment) -> Result<Value, Vec<FieldError>> {
-    serde_json::to_value(assessment).map_err(|_| lost())
+    let text = serde_json::to_string(assessment).map_err(|_| lost())?;
+    serde_json::from_str(&text).map_err(|_| lost())
 }
 
 fn lost() -> Vec<FieldError> {

@@ -327,7 +327,13 @@ impl AcuityModel for Calm {
         Ok(vec![output; patients.len()])
     }
 
-    fn second_reader(&self, _: &Features, _: Acuity) -> Result<f32, Fault> {
+    fn second_reader(
+        &self,
+        _: &Features,
+        _: &ModelOutput,
+        _: Acuity,
+        _: Option<Acuity>,
+    ) -> Result<f32, Fault> {
         Ok(0.9)
     }
 

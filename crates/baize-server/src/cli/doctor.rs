@@ -116,7 +116,7 @@ fn triage(config: &Config, reader: Language) -> bool {
     };
     let headers = triage.rules().headers();
     let unreviewed = headers.iter().filter(|header| header.status != Status::Reviewed).count();
-    good(&format!("{label}: {} {}", pick(reader, "规则", "rules"), place(&config.triage.rules_dir)));
+    good(&format!("{}: {}", pick(reader, "分诊规则", "triage rules"), place(&config.triage.rules_dir)));
     if unreviewed > 0 {
         say(&match reader {
             Language::Chinese => format!("  {} 个规则文件中有 {unreviewed} 个尚未经临床审核", headers.len()),
@@ -125,10 +125,10 @@ fn triage(config: &Config, reader: Language) -> bool {
             }
         });
     }
-    good(&format!("{label}: {} {}", pick(reader, "词库", "lexicon"), place(&config.triage.lexicon_dir)));
+    good(&format!("{}: {}", pick(reader, "分诊词库", "triage lexicon"), place(&config.triage.lexicon_dir)));
     match model {
         Some(folder) => {
-            good(&format!("{label}: {} {}", pick(reader, "模型", "model"), folder.display()));
+            good(&format!("{}: {}", pick(reader, "分诊模型", "triage model"), folder.display()));
         }
         None => say(pick(
             reader,

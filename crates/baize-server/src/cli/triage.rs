@@ -192,7 +192,13 @@ mod tests {
             Ok(vec![output; patients.len()])
         }
 
-        fn second_reader(&self, _: &Features, _: Acuity) -> Result<f32, Fault> {
+        fn second_reader(
+            &self,
+            _: &Features,
+            _: &ModelOutput,
+            _: Acuity,
+            _: Option<Acuity>,
+        ) -> Result<f32, Fault> {
             Ok(0.0)
         }
 

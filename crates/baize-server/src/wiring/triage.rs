@@ -30,8 +30,7 @@ pub(crate) fn triage(config: &Config) -> anyhow::Result<Arc<Triage>> {
         Some(folder) => Lexicon::from_files(folder).context("triage.lexicon_dir")?,
         None => Lexicon::builtin()?,
     };
-    let folder = triage_model_folder(config)?;
-    let model = folder.map(|folder| load(&folder)).transpose()?.flatten();
+    let model = triage_model_folder(config)?.map(load).transpose()?;
     Ok(Arc::new(Triage::new(rules, lexicon, model)?))
 }
 
@@ -44,11 +43,8 @@ pub(super) fn desk_settings(config: &Config) -> anyhow::Result<DeskSettings> {
     Ok(DeskSettings { threads, max_waiting: config.triage.max_waiting })
 }
 
-/// The place where the loader of acuity models is plugged in. None is built in yet, so the rules stand alone, which every
-/// assessment says.
-fn load(folder: &Path) -> anyhow::Result<Option<Arc<dyn AcuityModel>>> {
-    tracing::warn!(folder = %folder.display(), "this build runs no acuity model, triage goes by rules alone");
-    Ok(None)
+fn load(folder: PathBuf) -> anyhow::Result<Arc<dyn AcuityModel>> {
+    Ok(baize_models::triage::load(&folder).context("triage.model")?)
 }
 
 /// Where the acuity model lies that is configured; `None` where the rules stand alone.
@@ -121,6 +117,18 @@ mod tests {
             let error = triage_model_folder(&config).unwrap_err().to_string();
             assert!(error.contains("triage.model") && error.contains("0.10.0"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_model_that_does_not_hold_is_no_silent_loss() {
+        let weights = tempfile::tempdir().unwrap();
+        fs::create_dir_all(weights.path().join("triage/0.1.0")).unwrap();
+        let mut config = Config::default();
+        config.models.weights_dir = weights.path().to_owned();
+        let error = format!("{:#}", triage(&config).err().unwrap());
+        assert!(error.contains("triage.model") && error.contains("manifest.toml"), "{error}");
+        config.triage.model = "none".into();
+        triage(&config).unwrap();
     }
 
     #[test]

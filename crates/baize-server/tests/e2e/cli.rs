@@ -115,7 +115,7 @@ fn doctor_finds_the_device_the_model_and_the_mistake() {
     let said = text(&healthy.stdout);
     assert!(healthy.status.success(), "{said}");
     assert!(said.contains("cpu") && said.contains("cxr-pneumonia-paed@"), "{said}");
-    assert!(said.contains("triage: rules built in") && said.contains("triage: lexicon built in"), "{said}");
+    assert!(said.contains("triage rules: built in") && said.contains("triage lexicon: built in"), "{said}");
 
     let sick = run(&["doctor", "--set", &data_dir, "--set", "engine.largest_bucket=5"]);
     assert_eq!(sick.status.code(), Some(1));
