@@ -4,6 +4,7 @@
 //! autodiff on the CPU, goes on from its last epoch after a kill, and writes weights, manifest, card and metrics.
 //! [`CxrEvaluation`] is `baize eval cxr`: it measures an installed model through the way that serves (fit,
 //! normalisation, executor, calibration).
+//! [`TriageTraining`] is `baize train triage`: it learns acuity, admission and the second reader from labelled visits.
 //! [`TriageEvaluation`] is `baize eval triage`: it measures the triage that serves on visits whose acuity and outcome
 //! are known.
 //!
@@ -24,6 +25,7 @@ mod metrics;
 mod network;
 mod plot;
 mod sampler;
+mod schedule;
 mod scoring;
 mod trainer;
 mod training;
@@ -34,4 +36,4 @@ pub use bootstrap::Interval;
 pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
 pub use metrics::{Bin, Figures};
 pub use training::CxrTraining;
-pub use triage::{TriageEvaluation, TriageReport};
+pub use triage::{TriageEvaluation, TriageReport, TriageTraining};

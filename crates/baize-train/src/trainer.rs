@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::augment::{Strength, augment};
 use crate::data::{Sample, balanced_epoch};
 use crate::network::forward_train;
+use crate::schedule::schedule;
 use crate::weights::{assign, flatten};
 
 /// Everything that decides what comes out of a run, but for the images.
@@ -44,6 +45,10 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
 }
 
+/// Held while first weights are drawn: Burn draws from one generator per process, and two runs that start at once must
+/// not share its numbers.
+pub(crate) static DRAWING: Mutex<()> = Mutex::new(());
+
 /// One prepared batch.
 struct Batch {
     images: Array4<f32>,
@@ -67,8 +72,6 @@ impl Session {
     pub(crate) fn start(plan: Plan, device: &Device) -> Self {
         let device = device.clone().autodiff();
         let net = {
-            // Burn draws from one generator per process: two runs that start at once must not share its numbers.
-            static DRAWING: Mutex<()> = Mutex::new(());
             let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
             device.seed(plan.seed);
             plan.network.init(1, &device).materialize()
@@ -150,16 +153,6 @@ impl Session {
         }
         Ok(value)
     }
-}
-
-/// The learning rate's factor: a linear warm-up over the first 4 %, then half a cosine to a hundredth.
-fn schedule(step: usize, steps: usize) -> f64 {
-    let warm = (steps / 25).max(1);
-    if step < warm {
-        return (step + 1) as f64 / warm as f64;
-    }
-    let done = (step - warm) as f64 / (steps - warm).max(1) as f64;
-    0.01 + 0.99 * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
 }
 
 fn make_batch(plan: &Plan, samples: &[Sample], indices: &[usize], epoch: usize) -> Batch {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::checkpoint;
+use crate::schedule::schedule;
 
 fn plan() -> Plan {
     Plan {

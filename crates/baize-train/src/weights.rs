@@ -53,8 +53,13 @@ impl ModuleMapper for Number {
     }
 }
 
-/// The network with its parameters numbered in order instead of at random, so that equal weights make equal files.
-/// The network must not be on an autodiff device.
+/// The module with its parameters numbered in order instead of at random, so that equal weights make equal files.
+/// It must not be on an autodiff device, nor have running statistics.
+pub(crate) fn in_order<M: Module>(module: M) -> M {
+    module.map(&mut Number(0))
+}
+
+/// As [`in_order`], for a network with running statistics.
 pub(crate) fn numbered(net: ResidualNet) -> ResidualNet {
     let mut number = Number(0);
     let mut net = net.map(&mut number);

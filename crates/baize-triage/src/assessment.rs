@@ -216,7 +216,7 @@ pub enum ModelState {
 pub struct Basis {
     /// By expected cost from the model's probabilities.
     pub model_acuity: Option<Acuity>,
-    /// The cautious level that stands in for a model that could not run.
+    /// The cautious level that stands in for a model that could not run, or that knew neither complaint nor vital sign.
     pub fallback_acuity: Option<Acuity>,
     /// The most urgent rule that decides.
     pub rules_level: Option<LevelCn>,

@@ -39,6 +39,15 @@ struct Case<'a> {
     standing: Option<&'a Standing>,
 }
 
+impl Case<'_> {
+    /// Neither a complaint that was understood nor a vital sign: whatever a model says then, it says of the average patient.
+    fn is_blank(&self) -> bool {
+        self.understood.codes.is_empty()
+            && self.understood.active_red_flags.is_empty()
+            && self.request.vitals.is_empty()
+    }
+}
+
 /// What the model said, or why it did not.
 struct Opinion {
     state: ModelState,
@@ -143,7 +152,7 @@ impl Triage {
         let inside =
             |case: &&Case<'_>| case.request.age_years().is_none_or(|years| ages.contains(&years.floor()));
         let patients: Vec<&Features> = cases.iter().filter(inside).map(|case| &case.features).collect();
-        let answers = if patients.is_empty() { Ok(Vec::new()) } else { model.predict(&patients) };
+        let answers = if patients.is_empty() { Ok(Vec::new()) } else { guarded(|| model.predict(&patients)) };
         let answers = answers.and_then(|answers| {
             let complete = answers.len() == patients.len();
             complete
@@ -221,7 +230,8 @@ impl Triage {
         let model_acuity = output.map(|output| policy.decide(&output.acuity_probabilities));
         Basis {
             model_acuity,
-            fallback_acuity: model_acuity.is_none().then_some(policy.acuity_without_model),
+            fallback_acuity: (model_acuity.is_none() || case.is_blank())
+                .then_some(policy.acuity_without_model),
             rules_level: deciding.map(|rule| rule.level).min(),
             nurse_acuity: case.request.nurse_level,
             previous_acuity: case.standing.map(|standing| standing.acuity),
@@ -271,8 +281,15 @@ impl Triage {
         }
     }
 
-    /// The second reader needs the model's own opinion and a nurse's level. It stays calm: below the probability at which
-    /// a raise pays for the patients it is wrong about, it does not alert however small its budget has been used.
+    /// The probability from which on the second reader alerts; absent without a model. The budget of alerts is an upper
+    /// limit: where a raise would cost more by being wrong than it saves by being right, none is suggested.
+    pub fn alert_threshold(&self) -> Option<f32> {
+        let policy = &self.rules.policy;
+        let model = self.model.as_ref()?;
+        Some(model.alert_threshold(policy.alert_budget).max(policy.raise_pays()))
+    }
+
+    /// The second reader needs the model's own opinion and a nurse's level.
     fn second_reader(
         &self,
         case: &Case<'_>,
@@ -285,10 +302,10 @@ impl Triage {
         };
         let policy = &self.rules.policy;
         let rules = rules_level.map(|level| policy.calmest(level));
-        match model.second_reader(&case.features, opinion, nurse, rules) {
+        match guarded(|| model.second_reader(&case.features, opinion, nurse, rules)) {
             Ok(probability) if (0.0..=1.0).contains(&probability) => {
-                let threshold = model.alert_threshold(policy.alert_budget).max(policy.raise_pays());
-                SecondReader { alert: Some(probability >= threshold), probability: Some(probability) }
+                let alert = self.alert_threshold().map(|threshold| probability >= threshold);
+                SecondReader { alert, probability: Some(probability) }
             }
             Ok(_) => {
                 tracing::error!(model = %model.model(), "second reader gave no probability");
@@ -327,6 +344,12 @@ impl Triage {
     fn notes(&self, case: &Case<'_>, news2: &News2Result, state: ModelState) -> Vec<Words> {
         let mut notes: Vec<Words> = news2.reason.clone().into_iter().collect();
         notes.extend(status(state).text);
+        if case.is_blank() && state == ModelState::Ran {
+            notes.push(Words::new(
+                "未识别出主诉，也没有生命体征：不低于谨慎级别",
+                "no complaint was understood and there are no vital signs: never calmer than the cautious level",
+            ));
+        }
         if case.request.age_months.is_none() {
             notes.push(Words::new(
                 "年龄未知，生命体征按成人标准评估",
@@ -341,6 +364,12 @@ impl Triage {
         }
         notes
     }
+}
+
+/// A panic in a model is a model that could not run: the rules must still speak.
+fn guarded<T>(ask: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask))
+        .unwrap_or_else(|_| Err(Fault::new(ErrorCode::InferenceFailed, "the triage model panicked")))
 }
 
 /// "Could not run" is said in words, and is never a calm level.

@@ -84,11 +84,13 @@ fn a_rule_that_only_advises_is_shown_and_does_not_raise() {
 #[test]
 fn a_model_that_could_not_run_is_never_calm() {
     let ill = Fixed { fails: true, ..Fixed::new(CALM) };
+    let panicking = Fixed { panics: true, ..Fixed::new(CALM) };
     let unsound = Fixed::new([0.5, 0.5, 0.5, 0.0, 0.0]);
     let not_a_number = Fixed::new([f32::NAN, 0.0, 0.0, 0.0, 1.0]);
     let cases = [
         (None, 40, ModelState::NotInstalled),
         (Some(ill), 40, ModelState::Failed),
+        (Some(panicking), 40, ModelState::Failed),
         (Some(unsound), 40, ModelState::Failed),
         (Some(not_a_number), 40, ModelState::Failed),
         (Some(Fixed::new(CALM)), 17, ModelState::OutsidePopulation),
@@ -96,7 +98,7 @@ fn a_model_that_could_not_run_is_never_calm() {
     ];
     for (model, age, state) in cases {
         let triage = triage(model);
-        let value = json!({ "age_years": age, "chief_complaint": "x", "nurse_level": 5 });
+        let value = json!({ "age_years": age, "chief_complaint": "toe pain", "nurse_level": 5 });
         let assessment = triage.assess(&request(&triage, &value));
         assert_eq!(assessment.model_status.state, state);
         let ran = state == ModelState::Ran;
@@ -107,6 +109,24 @@ fn a_model_that_could_not_run_is_never_calm() {
         assert_eq!(assessment.model_status.text.is_none(), ran, "it says so in words");
         let worse = json!({ "age_years": age, "vitals": { "heart_rate": 190, "avpu": "U" } });
         assert_eq!(levels(&triage.assess(&request(&triage, &worse))), (1, 1));
+    }
+}
+
+#[test]
+fn of_whom_nothing_is_known_nobody_says_calm() {
+    let triage = triage(Some(Fixed::new(CALM)));
+    for (value, expected) in [
+        (json!({ "age_years": 40 }), (3, 3)),
+        (json!({ "age_years": 40, "complaint_codes": [], "vitals": {} }), (3, 3)),
+        (json!({ "age_years": 40, "chief_complaint": "??" }), (3, 3)),
+        (json!({ "age_years": 40, "chief_complaint": "toe pain" }), (4, 5)),
+        (json!({ "age_years": 40, "vitals": { "heart_rate": 70 } }), (4, 5)),
+    ] {
+        let assessment = triage.assess(&request(&triage, &value));
+        assert_eq!(levels(&assessment), expected, "{value}");
+        let said = assessment.notes.iter().any(|note| note.en.contains("no complaint was understood"));
+        assert_eq!(said, expected == (3, 3), "{value}");
+        assert!(expected == (4, 5) || !assessment.missing.is_empty(), "{value}");
     }
 }
 

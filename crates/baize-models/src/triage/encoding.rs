@@ -23,6 +23,8 @@ struct Number {
     feature: usize,
     /// The flag that says that it is unknown, where the model was shown such patients.
     missing: Option<usize>,
+    /// Whether it counts past illnesses.
+    history: bool,
     edges: Vec<f32>,
 }
 
@@ -46,6 +48,7 @@ enum Role {
 }
 
 const HISTORY_MISSING: &str = "history_missing";
+const HISTORY_COUNT: &str = "history_count";
 const CHOICES: [&str; 5] = ["sex_", "arrival_", "avpu_", "oxygen_", "pregnancy_"];
 
 impl Encoding {
@@ -63,7 +66,8 @@ impl Encoding {
                 return Err(format!("inputs: the edges of {} must be two or more and rise", row.name));
             }
             let missing = row.missing.then(|| find(&format!("{}_missing", row.name))).transpose()?;
-            Ok(Number { feature: find(&row.name)?, missing, edges: row.edges.clone() })
+            let history = row.name == HISTORY_COUNT;
+            Ok(Number { feature: find(&row.name)?, missing, history, edges: row.edges.clone() })
         };
         let flag = |name: &String| Ok(Flag { feature: find(name)?, role: role(name) });
         let numbers: Vec<Number> = file.numbers.iter().map(number).collect::<Result<_, String>>()?;
@@ -99,31 +103,37 @@ impl Encoding {
         inputs
     }
 
+    /// Which inputs come from the patient: all but those of numbers that are unknown.
+    pub fn known(&self, values: &[f32]) -> Vec<bool> {
+        let mut known = Vec::with_capacity(self.inputs);
+        for number in &self.numbers {
+            let unknown = number.missing.is_some_and(|missing| values[missing] > 0.0);
+            known.resize(known.len() + number.intervals(), !unknown);
+            known.resize(known.len() + usize::from(number.missing.is_some()), true);
+        }
+        known.resize(self.inputs, true);
+        known
+    }
+
     /// Whom a patient is compared with in an explanation: the reference patient, of whom the same is unknown.
     pub fn counterpart(&self, inputs: &[f32], reference: &[f32], schema: &FeatureSchema) -> Vec<f32> {
-        let mut counterpart = reference.to_vec();
-        let mut place = 0;
-        for number in &self.numbers {
-            place += number.intervals();
-            if number.missing.is_some() {
-                counterpart[place] = inputs[place];
-                place += 1;
-            }
-        }
+        let flags = self.inputs - self.flags.len();
         let missing = schema.index(HISTORY_MISSING);
         let history = self.flags.iter().position(|flag| Some(flag.feature) == missing);
-        let history_unknown = history.is_some_and(|at| inputs[place + at] > 0.0);
-        for (at, flag) in self.flags.iter().enumerate() {
-            let follows = match flag.role {
-                Role::Unknown => true,
-                Role::History => history_unknown,
-                Role::Fact | Role::Choice(_) => false,
-            };
-            if follows {
-                counterpart[place + at] = inputs[place + at];
-            }
+        let history_unknown = history.is_some_and(|at| inputs[flags + at] > 0.0);
+        let mut follows = Vec::with_capacity(self.inputs);
+        for number in &self.numbers {
+            follows.resize(follows.len() + number.intervals(), number.history && history_unknown);
+            follows.resize(follows.len() + usize::from(number.missing.is_some()), true);
         }
-        counterpart
+        follows.extend(self.flags.iter().map(|flag| match flag.role {
+            Role::Unknown => true,
+            Role::History => history_unknown,
+            Role::Fact | Role::Choice(_) => false,
+        }));
+        let choose =
+            |((follows, own), reference): ((bool, &f32), &f32)| if follows { *own } else { *reference };
+        follows.into_iter().zip(inputs).zip(reference).map(choose).collect()
     }
 
     /// The parts of the inputs as parts of features: all inputs of a number make one, and so do the flags of a choice,
@@ -195,19 +205,20 @@ mod tests {
             numbers: vec![
                 number("age_years", &[20.0, 40.0, 80.0], false),
                 number("heart_rate", &[50.0, 100.0, 150.0], true),
+                number("history_count", &[0.0, 10.0], false),
             ],
             flags: flags.map(str::to_owned).to_vec(),
         };
         Encoding::new(&file, schema).unwrap()
     }
 
-    const REFERENCE: [f32; 11] = [0.9, 0.3, 0.8, 0.1, 0.25, 0.55, 0.45, 0.0, 0.2, 0.4, 0.1];
+    const REFERENCE: [f32; 12] = [0.9, 0.3, 0.8, 0.1, 0.25, 0.5, 0.55, 0.45, 0.0, 0.2, 0.4, 0.1];
 
     #[test]
     fn numbers_are_places_between_cuts_and_flags_stay() {
         let schema = FeatureSchema::builtin().unwrap();
         let encoding = encoding(&schema);
-        assert_eq!(encoding.inputs(), 11);
+        assert_eq!(encoding.inputs(), 12);
         let request = Request {
             age_months: Some(50.0 * 12.0),
             sex: Some(Sex::Male),
@@ -216,7 +227,7 @@ mod tests {
         };
         let features = schema.build(&request, &["cc_chestpain".to_owned()], &[]);
         let inputs = encoding.encode(features.values(), &REFERENCE);
-        assert_eq!(inputs, [1.0, 0.25, 0.5, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
+        assert_eq!(inputs, [1.0, 0.25, 0.5, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
         let unknown = schema.build(&Request::default(), &[], &[]);
         let inputs = encoding.encode(unknown.values(), &REFERENCE);
         assert_eq!(inputs[2..5], [0.8, 0.1, 1.0], "an unknown number is the reference patient's");
@@ -231,16 +242,17 @@ mod tests {
         let inputs = encoding.encode(features.values(), &REFERENCE);
         let counterpart = encoding.counterpart(&inputs, &REFERENCE, &schema);
         assert_eq!(counterpart[4], 1.0, "heart rate unknown on both sides");
-        assert_eq!(counterpart[9..], [1.0, 0.0], "history unknown on both sides");
-        assert_eq!(counterpart[5], 0.55, "sex is known");
+        assert_eq!(counterpart[5], 0.0, "no illness counted on both sides");
+        assert_eq!(counterpart[10..], [1.0, 0.0], "history unknown on both sides");
+        assert_eq!(counterpart[6], 0.55, "sex is known");
     }
 
     #[test]
     fn parts_are_told_by_feature() {
         let schema = FeatureSchema::builtin().unwrap();
         let encoding = encoding(&schema);
-        let inputs = [1.0, 0.25, 0.5, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0];
-        let parts = [0.5, 0.25, 1.0, 2.0, 0.5, 4.0, 8.0, 0.0, 16.0, 32.0, 64.0];
+        let inputs = [1.0, 0.25, 0.5, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0];
+        let parts = [0.5, 0.25, 1.0, 2.0, 0.5, 0.0, 4.0, 8.0, 0.0, 16.0, 32.0, 64.0];
         let found = encoding.by_feature(&inputs, &parts);
         let at = |name: &str| found.iter().find(|(at, _)| Some(*at) == schema.index(name)).map(|part| part.1);
         assert_eq!(at("age_years"), Some(0.75));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use baize_models::{Catalog, Compute};
-use baize_train::{CxrEvaluation, CxrTraining, TriageEvaluation};
+use baize_train::{CxrEvaluation, CxrTraining, TriageEvaluation, TriageTraining};
 use clap::{Args, Subcommand};
 
 use super::{ConfigurationFlags, say};
@@ -21,6 +21,8 @@ pub(crate) struct Train {
 enum TrainWhat {
     /// The paediatric pneumonia network on chest radiographs.
     Cxr(CxrTraining),
+    /// The triage model: acuity, admission and the second reader.
+    Triage(TriageTraining),
 }
 
 impl Train {
@@ -32,6 +34,7 @@ impl Train {
         telemetry::install(&Log::default())?;
         match self.what {
             TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
+            TrainWhat::Triage(training) => say(&training.run()?.display().to_string()),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::figures::{Absence, Decision, Figure, Population};
 use super::groups::{FEWEST, Group};
 use super::second::{Nurses, Readings, SecondReading};
+use crate::bootstrap::Interval;
 
 /// What an evaluation found; its text is Markdown, its JSON has every figure.
 #[derive(Clone, Debug, Serialize)]
@@ -28,7 +29,7 @@ pub(super) struct Source {
     pub(super) visits: usize,
     /// What was resampled: blocks of visits, or visits.
     pub(super) resampled_units: usize,
-    /// Visits that the desk would refuse: neither a complaint nor a vital sign.
+    /// Visits that the desk would refuse: neither a complaint nor a vital sign nor an age.
     pub(super) left_out: usize,
     /// Values taken as not measured, by field.
     pub(super) implausible: BTreeMap<String, usize>,
@@ -103,6 +104,36 @@ const FAIRNESS: [(&str, OfPopulation); 8] = [
     ("≤2 true", |p| p.urgent.observed),
 ];
 
+impl TriageReport {
+    /// The main figures as (name, what they were measured on, value with interval), where the model ran.
+    pub(super) fn figures(&self) -> Vec<(String, String, Interval)> {
+        let mut list = Vec::new();
+        let mut add = |population: &Population, on: &str| {
+            let decided = [("model", &population.least_cost), ("shown", &population.shown)];
+            let mut measured: Vec<(String, Figure)> =
+                PROBABILITIES.iter().map(|(name, figure)| ((*name).to_owned(), figure(population))).collect();
+            measured.push(("QWK, most probable level".to_owned(), population.most_probable.quadratic_kappa));
+            for (who, decision) in decided {
+                let of = |(name, figure): &(&str, OfDecision)| (format!("{name}, {who}"), figure(decision));
+                measured.extend(DECISIONS.iter().filter(|(name, _)| *name != "mistriage").map(of));
+            }
+            for (name, figure) in measured {
+                if let Figure::Measured(interval) = figure {
+                    list.push((name, on.to_owned(), interval));
+                }
+            }
+        };
+        if let Some(yale) = &self.yale {
+            add(&yale.without_history.overall, &format!("{}, without history", yale.source.file));
+            add(&yale.with_history.overall, &format!("{}, with history and prior visits", yale.source.file));
+        }
+        if let Some(ktas) = &self.ktas {
+            add(&ktas.overall, &format!("{}, from free text", ktas.source.file));
+        }
+        list
+    }
+}
+
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -148,7 +179,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} visits in {} resampled units", self.file, self.visits, self.resampled_units)?;
         if self.left_out > 0 {
-            write!(f, "; {} left out, without complaint and vital signs", self.left_out)?;
+            write!(f, "; {} left out, without complaint, vital signs and age", self.left_out)?;
         }
         for (field, count) in &self.implausible {
             write!(f, "; {field}: {count} implausible values taken as not measured")?;

@@ -31,7 +31,7 @@ pub(crate) struct Cohort {
     pub(crate) visits: Vec<Visit>,
     /// How many values were taken as not measured since no patient has them, by field.
     pub(crate) implausible: BTreeMap<String, usize>,
-    /// Lines that were left out: without a complaint and without a vital sign the desk takes no request.
+    /// Lines that were left out: without a complaint, a vital sign and an age the desk takes no request.
     pub(crate) empty: usize,
 }
 
@@ -108,7 +108,7 @@ impl Cohort {
             tracing::warn!(
                 file,
                 count = self.empty,
-                "visits without complaint and vital signs were left out"
+                "visits without complaint, vital signs and age were left out"
             );
         }
     }

@@ -118,15 +118,16 @@ impl Parser<'_> {
         };
         let empty = request.chief_complaint.is_none()
             && request.complaint_codes.is_empty()
-            && request.vitals.is_empty();
+            && request.vitals.is_empty()
+            && request.age_months.is_none();
         if empty && self.errors.is_empty() {
             self.fail(
                 "chief_complaint",
                 FieldProblem::Missing,
                 &Value::Null,
                 Words::new(
-                    "没有可评估的内容：请至少填写 chief_complaint、complaint_codes 或 vitals 之一",
-                    "there is nothing to assess: give at least one of chief_complaint, complaint_codes and vitals",
+                    "没有可评估的内容：请至少填写 chief_complaint、complaint_codes、vitals 或年龄之一",
+                    "there is nothing to assess: give at least one of chief_complaint, complaint_codes, vitals and the age",
                 ),
             );
         }

@@ -13,12 +13,13 @@ pub(crate) struct Fixed {
     pub(crate) probabilities: [f32; 5],
     pub(crate) second_reader: f32,
     pub(crate) fails: bool,
+    pub(crate) panics: bool,
 }
 
 impl Fixed {
     pub(crate) fn new(probabilities: [f32; 5]) -> Self {
         let model = ModelRef { id: "triage".to_owned(), version: "0.0.0".to_owned() };
-        Self { model, probabilities, second_reader: 0.5, fails: false }
+        Self { model, probabilities, second_reader: 0.5, fails: false, panics: false }
     }
 }
 
@@ -36,6 +37,7 @@ impl AcuityModel for Fixed {
     }
 
     fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault> {
+        assert!(!self.panics, "told to panic");
         if self.fails {
             return Err(Fault::new(ErrorCode::InferenceFailed, "told to fail"));
         }
