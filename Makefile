@@ -15,7 +15,7 @@ export BAIZE_PYDICOM_DATA := $(CURDIR)/$(PYLIB)/data_store/data
 # charls (JPEG-LS) is built with cmake; the wheel brings one where the machine has none.
 export CMAKE ?= $(or $(shell command -v cmake 2>/dev/null),$(CURDIR)/$(PYLIB)/cmake/data/bin/cmake)
 
-.PHONY: help demo demo-stop test lint build tools
+.PHONY: help demo demo-stop test lint bench-triage build tools
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -39,6 +39,11 @@ lint: tools ## Formatting, clippy and, where cargo-deny is installed, licences.
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+# The profile is the one that `make demo` builds; one thread, on one core.
+bench-triage: tools ## Measures triage: time per patient, patients a second.
+	cargo bench --locked --workspace --profile dev --bench triage --no-run
+	RAYON_NUM_THREADS=1 taskset -c 0 cargo bench --locked --workspace --profile dev --bench triage
 
 tools: $(PYLIB)/.installed
 
