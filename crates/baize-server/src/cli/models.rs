@@ -2,10 +2,15 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use baize_core::Language;
 use baize_models::Catalog;
+use baize_triage::{AcuityModel as _, FeatureSchema, Request};
 use clap::{Args, Subcommand};
 
 use super::{ConfigurationFlags, language, say};
+use crate::config::Config;
+use crate::wiring;
 
 /// `baize models`
 #[derive(Debug, Args)]
@@ -51,6 +56,22 @@ impl Models {
                 say(&format!("  {} ({device})", language::pick(reader, "校验通过", "verified")));
             }
         }
+        triage_model(&config, reader, verify)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The triage model that the configuration chooses, if any; loading it checks its manifest and checksum.
+fn triage_model(config: &Config, reader: Language, verify: bool) -> anyhow::Result<()> {
+    let Some(folder) = wiring::triage_model_folder(config)? else { return Ok(()) };
+    let model = baize_models::triage::load(&folder)?;
+    let meant = &model.manifest().intended_use;
+    say(&format!("{}  {}", model.model(), language::pick(reader, &meant.zh, &meant.en)));
+    if verify {
+        let nobody = FeatureSchema::builtin()?.build(&Request::default(), &[], &[]);
+        let answer = model.predict(&[&nobody]);
+        answer.map_err(|fault| anyhow::anyhow!(fault.message)).context("triage model")?;
+        say(&format!("  {} (cpu)", language::pick(reader, "校验通过", "verified")));
+    }
+    Ok(())
 }

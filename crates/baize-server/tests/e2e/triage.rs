@@ -48,6 +48,29 @@ async fn a_visit_from_the_first_assessment_to_the_decision() {
     assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
+/// With the weights of this repository: what a nurse sees of one patient.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_the_second_reader_and_the_reasons_reach_the_nurse() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let request = json!({ "age_years": 74, "sex": "female", "arrival_mode": "ambulance", "chief_complaint": "SOB, hx CHF",
+        "vitals": { "heart_rate": 118, "systolic_bp": 150, "respiratory_rate": 26, "spo2": 91 }, "nurse_level": 4 });
+    let (status, made) = post(&server, "", request).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(made["model_status"]["state"], "ran");
+    assert_eq!(made["model"], json!({ "id": "triage", "version": "0.1.0" }));
+    assert_eq!((&made["level_cn"], &made["acuity"]), (&json!(2), &json!(2)));
+    let probabilities: Vec<f64> =
+        made["acuity_probabilities"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).collect();
+    assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-3 && probabilities[1] > 0.5, "{made}");
+    assert!(made["admission_probability"].as_f64().unwrap() > 0.6, "{made}");
+    assert_eq!(made["second_reader"]["alert"], true, "{made}");
+    let reasons = made["explanation"].as_array().unwrap();
+    assert_eq!(reasons.len(), 5);
+    assert!(reasons.iter().any(|reason| reason["feature"] == "cc_shortnessofbreath"), "{made}");
+    assert!(reasons.iter().all(|reason| !reason["text"]["zh"].as_str().unwrap().is_empty()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_survives_kill_9_and_goes_on() {
     let data = tempfile::tempdir().unwrap();
