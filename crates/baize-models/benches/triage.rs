@@ -1,7 +1,12 @@
 //! How fast one patient is assessed, and how many a second offline: from JSON text to JSON text, with complaint, rules,
 //! model, second reader and explanation. `make bench-triage` runs it on one core.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement, run by hand")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement, run by hand"
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
