@@ -7,16 +7,16 @@
 )]
 
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{Appended, TriageEntry, TriageRecords, TriageStep, VisitId};
-use baize_core::{Clock, ErrorCode, Fault, ModelRef, Timestamp};
+use baize_core::{Clock, ErrorCode, Fault, Timestamp};
 use baize_desk::{Desk, DeskSettings, FieldError, FieldProblem, Refusal, Visit};
+use baize_testkit::FakeAcuityModel;
 use baize_triage::complaint::Lexicon;
-use baize_triage::{Acuity, AcuityModel, Features, ModelOutput, RuleSet, Triage};
+use baize_triage::{AcuityModel, ModelOutput, RuleSet, Triage};
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -64,51 +64,24 @@ impl Clock for Ticking {
 }
 
 /// Calls everybody acuity 4, and doubts every nurse who says 4 or 5. Panics where some value is 97.
-struct Calm(ModelRef);
-
-impl AcuityModel for Calm {
-    fn model(&self) -> &ModelRef {
-        &self.0
-    }
-
-    fn schema_version(&self) -> &str {
-        "1"
-    }
-
-    fn validated_ages(&self) -> RangeInclusive<f64> {
-        18.0..=120.0
-    }
-
-    fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault> {
-        let output = ModelOutput {
-            acuity_probabilities: [0.01, 0.02, 0.07, 0.8, 0.1],
-            admission: 0.1,
-            contributions: vec![],
-        };
-        assert!(patients.iter().all(|patient| !patient.values().contains(&97.0)), "made to");
-        Ok(vec![output; patients.len()])
-    }
-
-    fn second_reader(
-        &self,
-        _: &Features,
-        _: &ModelOutput,
-        nurse: Acuity,
-        _: Option<Acuity>,
-    ) -> Result<f32, Fault> {
-        Ok(if nurse.get() >= 4 { 0.95 } else { 0.05 })
-    }
-
-    fn alert_threshold(&self, budget: f32) -> f32 {
-        1.0 - budget
-    }
+fn calm() -> FakeAcuityModel {
+    let output = ModelOutput {
+        acuity_probabilities: [0.01, 0.02, 0.07, 0.8, 0.1],
+        admission: 0.1,
+        contributions: vec![],
+    };
+    FakeAcuityModel::new(output.acuity_probabilities)
+        .predicting(move |patient| {
+            assert!(!patient.values().contains(&97.0), "made to");
+            Ok(output.clone())
+        })
+        .doubting(|nurse| Ok(if nurse.get() >= 4 { 0.95 } else { 0.05 }))
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::builtin().unwrap());
 
 fn triage(with_model: bool) -> Arc<Triage> {
-    let model = Calm(ModelRef { id: "triage".into(), version: "0.1.0".into() });
-    let model = with_model.then(|| Arc::new(model) as Arc<dyn AcuityModel>);
+    let model = with_model.then(|| Arc::new(calm()) as Arc<dyn AcuityModel>);
     Arc::new(Triage::new(RuleSet::builtin().unwrap(), LEXICON.clone(), model).unwrap())
 }
 

@@ -1,4 +1,5 @@
-//! What the tests of several crates need: synthetic DICOM objects, damaged ones, and a clock to turn by hand.
+//! What the tests of several crates need: synthetic DICOM objects, damaged ones, a clock to turn by
+//! hand, and a triage model that says what it is told to.
 //!
 //! ```
 //! use baize_testkit::{ObjectBuilder, Syntax};
@@ -9,6 +10,7 @@
 //!
 //! Everything is deterministic: the same seed gives the same bytes.
 
+mod acuity;
 mod clock;
 mod data_set;
 mod malformed;
@@ -17,6 +19,7 @@ mod object;
 mod phantom;
 mod syntax;
 
+pub use acuity::FakeAcuityModel;
 pub use clock::VirtualClock;
 pub use data_set::{DataSet, Tag, Value};
 pub use malformed::malformed;

@@ -3,68 +3,34 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where a step fails")]
 
 use std::fs;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baize_core::{Fault, ModelRef};
+use baize_testkit::FakeAcuityModel;
 use baize_train::TriageEvaluation;
 use baize_triage::complaint::Lexicon;
-use baize_triage::{Acuity, AcuityModel, FeatureSchema, Features, ModelOutput, RuleSet, Triage};
+use baize_triage::{AcuityModel, FeatureSchema, Features, ModelOutput, RuleSet, Triage};
 use serde_json::Value;
 
 /// Calls ages 30, 40, 50, 60 and 70 the levels 1 to 5. Expects an admission where a history was given. Its second
 /// reader alerts where the nurse calls level 4 or 5.
-struct ByAge {
-    model: ModelRef,
-    schema: FeatureSchema,
-}
-
-impl AcuityModel for ByAge {
-    fn model(&self) -> &ModelRef {
-        &self.model
-    }
-
-    fn schema_version(&self) -> &str {
-        self.schema.version()
-    }
-
-    fn validated_ages(&self) -> RangeInclusive<f64> {
-        0.0..=120.0
-    }
-
-    fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault> {
-        let at = |patient: &Features, name: &str| patient.values()[self.schema.index(name).unwrap()];
-        let predict = |patient: &&Features| {
+fn by_age() -> FakeAcuityModel {
+    let schema = FeatureSchema::builtin().unwrap();
+    let at = move |patient: &Features, name: &str| patient.values()[schema.index(name).unwrap()];
+    FakeAcuityModel::new([0.2; 5])
+        .of_ages(0.0..=120.0)
+        .predicting(move |patient| {
             let mut acuity_probabilities = [0.05; 5];
             let level = (at(patient, "age_years") / 10.0) as usize;
             acuity_probabilities[level.clamp(3, 7) - 3] = 0.8;
             let admission = if at(patient, "history_missing") == 0.0 { 0.9 } else { 0.3 };
-            ModelOutput { acuity_probabilities, admission, contributions: Vec::new() }
-        };
-        Ok(patients.iter().map(predict).collect())
-    }
-
-    fn second_reader(
-        &self,
-        _: &Features,
-        _: &ModelOutput,
-        nurse: Acuity,
-        _: Option<Acuity>,
-    ) -> Result<f32, Fault> {
-        Ok(if nurse.get() >= 4 { 0.9 } else { 0.1 })
-    }
-
-    fn alert_threshold(&self, _: f32) -> f32 {
-        0.5
-    }
+            Ok(ModelOutput { acuity_probabilities, admission, contributions: Vec::new() })
+        })
+        .doubting(|nurse| Ok(if nurse.get() >= 4 { 0.95 } else { 0.1 }))
 }
 
 fn triage(with_model: bool) -> Triage {
-    let model = || -> Arc<dyn AcuityModel> {
-        let model = ModelRef { id: "by-age".to_owned(), version: "0.0.1".to_owned() };
-        Arc::new(ByAge { model, schema: FeatureSchema::builtin().unwrap() })
-    };
+    let model = || Arc::new(by_age()) as Arc<dyn AcuityModel>;
     let (rules, lexicon) = (RuleSet::builtin().unwrap(), Lexicon::builtin().unwrap());
     Triage::new(rules, lexicon, with_model.then(model)).unwrap()
 }
@@ -162,7 +128,7 @@ fn the_figures_are_those_worked_out_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let table = evaluation(folder.path()).run(&triage(true)).unwrap().to_string();
     let report = json(folder.path());
-    assert_eq!(report["model"], "by-age@0.0.1");
+    assert_eq!(report["model"], "triage@0.1.0");
     let yale = |figure: &str| format!("/yale/with_history/overall/{figure}");
     for (figure, expected) in [
         ("most_probable/accuracy", 3.0 / 6.0),

@@ -266,7 +266,7 @@ fn offline_answers_have_the_fields_of_the_interface_and_keep_their_order() {
     ] {
         assert!(!answer[field].is_null(), "{field}");
     }
-    assert_eq!(answer["model"], json!({ "id": "triage", "version": "0.0.0" }));
+    assert_eq!(answer["model"], json!({ "id": "triage", "version": "0.1.0" }));
     assert_eq!(answer["complaints"][0]["code"], "cc_chestpain");
     assert_eq!(answer["department"]["zh"], "胸痛中心");
     assert_eq!(answer["target_minutes"], 10);

@@ -1,6 +1,5 @@
 //! Ports that do as the object's text says: `OBJ <study> <sop> <directive>`.
 
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -14,8 +13,9 @@ use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
     ModelRef, Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
 };
+use baize_testkit::FakeAcuityModel;
 use baize_triage::complaint::Lexicon;
-use baize_triage::{Acuity, AcuityModel, Contribution, Features, ModelOutput, RuleSet, Triage};
+use baize_triage::{Contribution, ModelOutput, RuleSet, Triage};
 use bytes::Bytes;
 use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt;
@@ -302,50 +302,18 @@ impl TriageRecords for World {
     }
 }
 
-/// Calls every adult acuity 4, and doubts every nurse.
-struct Calm(ModelRef);
-
-impl AcuityModel for Calm {
-    fn model(&self) -> &ModelRef {
-        &self.0
-    }
-
-    fn schema_version(&self) -> &str {
-        "1"
-    }
-
-    fn validated_ages(&self) -> RangeInclusive<f64> {
-        18.0..=120.0
-    }
-
-    fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault> {
+/// The built-in rules with a model; made once, since its lexicon is large.
+pub(crate) fn triage() -> Arc<Triage> {
+    static TRIAGE: LazyLock<Arc<Triage>> = LazyLock::new(|| {
+        // Calls every adult acuity 4, and doubts every nurse.
         let output = ModelOutput {
             acuity_probabilities: [0.01, 0.02, 0.07, 0.8, 0.1],
             admission: 0.1,
             contributions: (0..9).map(|feature| Contribution { feature, weight: 0.3 }).collect(),
         };
-        Ok(vec![output; patients.len()])
-    }
-
-    fn second_reader(
-        &self,
-        _: &Features,
-        _: &ModelOutput,
-        _: Acuity,
-        _: Option<Acuity>,
-    ) -> Result<f32, Fault> {
-        Ok(0.9)
-    }
-
-    fn alert_threshold(&self, _: f32) -> f32 {
-        0.5
-    }
-}
-
-/// The built-in rules with a model; made once, since its lexicon is large.
-pub(crate) fn triage() -> Arc<Triage> {
-    static TRIAGE: LazyLock<Arc<Triage>> = LazyLock::new(|| {
-        let model = Calm(ModelRef { id: "triage".into(), version: "0.1.0".into() });
+        let model = FakeAcuityModel::new(output.acuity_probabilities)
+            .predicting(move |_| Ok(output.clone()))
+            .doubting(|_| Ok(0.9));
         let (rules, lexicon) = (RuleSet::builtin().unwrap(), Lexicon::builtin().unwrap());
         Arc::new(Triage::new(rules, lexicon, Some(Arc::new(model))).unwrap())
     });

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
-use baize_core::{ErrorCode, Fault, ModelRef};
+use baize_core::{ErrorCode, Fault, Language, ModelRef};
 use baize_triage::{Acuity, AcuityModel, Contribution, FeatureSchema, Features, ModelOutput};
 use burn::module::{Module, Param};
 use burn::store::ModuleRecord;
@@ -107,6 +107,14 @@ impl TriageModel {
         let reference: Vec<f32> = nets.reference.val().into_data().iter::<f32>().collect();
         let reference_of = ModelRef { id: manifest.id.clone(), version: manifest.version.clone() };
         Ok(Self { reference_of, manifest, schema, encoding, nets, reference, second, device })
+    }
+
+    /// What the model is meant for, as a sentence for people.
+    pub fn intended_use(&self, language: Language) -> &str {
+        match language {
+            Language::Chinese => &self.manifest.intended_use.zh,
+            Language::English => &self.manifest.intended_use.en,
+        }
     }
 
     /// The manifest.

@@ -65,8 +65,7 @@ impl Models {
 fn triage_model(config: &Config, reader: Language, verify: bool) -> anyhow::Result<()> {
     let Some(folder) = wiring::triage_model_folder(config)? else { return Ok(()) };
     let model = baize_models::triage::load(&folder)?;
-    let meant = &model.manifest().intended_use;
-    say(&format!("{}  {}", model.model(), language::pick(reader, &meant.zh, &meant.en)));
+    say(&format!("{}  {}", model.model(), model.intended_use(reader)));
     if verify {
         let nobody = FeatureSchema::builtin()?.build(&Request::default(), &[], &[]);
         let answer = model.predict(&[&nobody]);

@@ -157,59 +157,25 @@ fn not_assessed() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::RangeInclusive;
     use std::sync::Arc;
 
-    use baize_core::{Fault, ModelRef};
+    use baize_testkit::FakeAcuityModel;
     use baize_triage::complaint::Lexicon;
-    use baize_triage::{Acuity, AcuityModel, Features, ModelOutput, RuleSet};
+    use baize_triage::{ModelOutput, RuleSet};
 
     use super::*;
 
-    /// Panics over a patient of 97.
-    struct Fragile(ModelRef);
-
-    impl AcuityModel for Fragile {
-        fn model(&self) -> &ModelRef {
-            &self.0
-        }
-
-        fn schema_version(&self) -> &str {
-            "1"
-        }
-
-        fn validated_ages(&self) -> RangeInclusive<f64> {
-            18.0..=120.0
-        }
-
-        fn predict(&self, patients: &[&Features]) -> Result<Vec<ModelOutput>, Fault> {
-            assert!(patients.iter().all(|patient| !patient.values().contains(&97.0)), "made to");
-            let output = ModelOutput {
-                acuity_probabilities: [0.0, 0.0, 0.0, 1.0, 0.0],
-                admission: 0.1,
-                contributions: vec![],
-            };
-            Ok(vec![output; patients.len()])
-        }
-
-        fn second_reader(
-            &self,
-            _: &Features,
-            _: &ModelOutput,
-            _: Acuity,
-            _: Option<Acuity>,
-        ) -> Result<f32, Fault> {
-            Ok(0.0)
-        }
-
-        fn alert_threshold(&self, _: f32) -> f32 {
-            1.0
-        }
-    }
-
     #[test]
     fn a_panic_over_one_patient_loses_no_other() {
-        let model = Fragile(ModelRef { id: "triage".into(), version: "0".into() });
+        let output = ModelOutput {
+            acuity_probabilities: [0.0, 0.0, 0.0, 1.0, 0.0],
+            admission: 0.1,
+            contributions: vec![],
+        };
+        let model = FakeAcuityModel::new(output.acuity_probabilities).predicting(move |patient| {
+            assert!(!patient.values().contains(&97.0), "made to");
+            Ok(output.clone())
+        });
         let (rules, lexicon) = (RuleSet::builtin().unwrap(), Lexicon::builtin().unwrap());
         let triage = baize_triage::Triage::new(rules, lexicon, Some(Arc::new(model))).unwrap();
         let line = |n: usize| {
