@@ -309,18 +309,19 @@ impl Parser<'_> {
         let (hint_zh, hint_en) = self.hint(name);
         if !range.takes_unit(unit) {
             let text = Words::new(
-                format!("单位“{unit}”不适用，{}的单位为 {}{hint_zh}", range.label.zh, range.unit),
-                format!("the unit {unit:?} does not fit; {} is in {}{hint_en}", range.label.en, range.unit),
+                format!("单位“{unit}”不适用，{}的单位为 {}{hint_zh}", range.label.zh, range.unit.zh),
+                format!("the unit {unit:?} does not fit; {} is in {}{hint_en}", range.label.en, range.unit.en),
             );
             self.fail(path, FieldProblem::WrongUnit, sent, text);
             return None;
         }
         if !(range.lowest..=range.highest).contains(&value) || (range.whole && value.fract() != 0.0) {
-            let (low, high, of) = (number(range.lowest), number(range.highest), &range.unit);
+            let (low, high) = (number(range.lowest), number(range.highest));
+            let (of_zh, of_en) = (&range.unit.zh, &range.unit.en);
             let whole = if range.whole { ("的整数", "a whole number ") } else { ("", "") };
             let text = Words::new(
-                format!("{}应为 {low} 至 {high} {of}{}{hint_zh}", range.label.zh, whole.0),
-                format!("{} must be {}from {low} to {high} {of}{hint_en}", range.label.en, whole.1),
+                format!("{}应为 {low} 至 {high} {of_zh}{}{hint_zh}", range.label.zh, whole.0),
+                format!("{} must be {}from {low} to {high} {of_en}{hint_en}", range.label.en, whole.1),
             );
             self.fail(path, FieldProblem::OutOfRange, sent, text);
             return None;

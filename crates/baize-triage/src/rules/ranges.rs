@@ -14,8 +14,8 @@ pub struct Range {
     pub name: String,
     /// Its name for people.
     pub label: Words,
-    /// The unit its numbers are in.
-    pub unit: String,
+    /// The unit its numbers are in, for people.
+    pub unit: Words,
     /// Spellings of the same unit.
     pub units: Vec<String>,
     /// The least plausible value, included.
