@@ -310,7 +310,10 @@ impl Parser<'_> {
         if !range.takes_unit(unit) {
             let text = Words::new(
                 format!("单位“{unit}”不适用，{}的单位为 {}{hint_zh}", range.label.zh, range.unit.zh),
-                format!("the unit {unit:?} does not fit; {} is in {}{hint_en}", range.label.en, range.unit.en),
+                format!(
+                    "the unit {unit:?} does not fit; {} is in {}{hint_en}",
+                    range.label.en, range.unit.en
+                ),
             );
             self.fail(path, FieldProblem::WrongUnit, sent, text);
             return None;
