@@ -78,7 +78,7 @@ fn english(card: &mut String, story: &Story<'_>) -> std::fmt::Result {
          - Adults only. Outside of the ages named in the manifest the model is not asked and the rules stand alone.\n\
          - Pain, consciousness, glucose, potassium and pregnancy were not in the data: only the rules look at them.\n\
          - On the KTAS visits admission is told apart less well than at home; see the tables.\n\
-         - The second reader learnt from a few hundred visits of one Korean hospital.\n\
+         - The second reader learnt from a few hundred visits of two Korean emergency departments.\n\
          - A contribution says what the model used, not what made the patient ill.\n\n\
          ## Made by\n`{}`\n",
         manifest.created_by
@@ -129,7 +129,7 @@ fn chinese(card: &mut String, story: &Story<'_>) -> std::fmt::Result {
          - 仅限成人。年龄超出清单所列范围时不运行模型，仅按规则分级。\n\
          - 训练数据不含疼痛、意识、血糖、血钾和妊娠，这些仅由规则判断。\n\
          - 在 KTAS 数据上，住院概率的区分能力低于原数据，见后表。\n\
-         - 第二读者仅由一家韩国医院的数百例就诊训练。\n\
+         - 第二读者仅由韩国两个急诊科的数百例就诊训练。\n\
          - 特征贡献反映模型的依据，不等于病因。\n\n\
          ## 生成命令\n`{}`\n",
         manifest.created_by
