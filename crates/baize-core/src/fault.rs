@@ -65,6 +65,8 @@ error_codes! {
     NotGrayscale = "not_grayscale", Refused, "The model reads grayscale images only", "该模型只能读取灰度图像";
     /// The object holds no pixel data: a report, a presentation state, a plan.
     NoPixelData = "no_pixel_data", Refused, "The object holds no image", "该对象不含图像";
+    /// One of our own results came back from a peer.
+    OwnResult = "own_result", Refused, "The object is a result made by Baize", "该对象是白泽自身生成的结果";
     /// Smaller than any diagnostic image.
     TooSmall = "too_small", Refused, "The image is too small to read", "图像尺寸过小，无法判读";
 

@@ -91,6 +91,10 @@ pub struct InstanceIdentity {
     pub transfer_syntax: String,
 }
 
+/// Manufacturer (0008,0070) of every object that Baize makes. By it our own results are known when a peer sends them
+/// back: they are kept, but neither analysed nor exported again.
+pub const MANUFACTURER: &str = "Baize";
+
 /// Patient's Sex (0010,0040).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sex {

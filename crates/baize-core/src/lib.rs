@@ -19,6 +19,8 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::{Coded, Language, Text};
 pub use fault::{ErrorClass, ErrorCode, Fault};
 pub use finding::{Finding, Outcome, PixelBox, Population, Report};
-pub use identity::{AgeYears, BadUid, ImageFacts, InstanceIdentity, SeriesUid, Sex, SopUid, StudyUid};
+pub use identity::{
+    AgeYears, BadUid, ImageFacts, InstanceIdentity, MANUFACTURER, SeriesUid, Sex, SopUid, StudyUid,
+};
 pub use lane::Lane;
 pub use model::ModelRef;

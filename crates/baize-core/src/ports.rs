@@ -2,6 +2,7 @@
 //!
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
+mod outbox;
 mod triage;
 
 use std::pin::Pin;
@@ -12,6 +13,10 @@ use futures_core::Stream;
 
 use crate::{Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
 
+pub use outbox::{
+    Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
+    Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
+};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.
@@ -342,6 +347,8 @@ pub struct Health {
     pub ready: bool,
     /// Why not, for a person; empty when ready.
     pub reasons: Vec<String>,
+    /// What a person should look after although new work is taken, such as results that do not reach a destination.
+    pub warnings: Vec<String>,
     /// What computes, such as `cpu (burn-flex)`.
     pub device: String,
     /// The models that are loaded.

@@ -13,18 +13,26 @@ const RESPONSE: u16 = 0x8000;
 
 /// Command Data Set Type (0000,0800): the value that says "no data set follows".
 const NO_DATA_SET: u16 = 0x0101;
+/// Any other value says that one follows.
+const DATA_SET: u16 = 0x0000;
 
 const COMMAND_GROUP_LENGTH: u16 = 0x0000;
+/// Priority (0000,0700) values.
+const MEDIUM: u16 = 0x0000;
+const HIGH: u16 = 0x0001;
+
 const AFFECTED_SOP_CLASS_UID: u16 = 0x0002;
 const COMMAND_FIELD: u16 = 0x0100;
 const MESSAGE_ID: u16 = 0x0110;
 const MESSAGE_ID_BEING_RESPONDED_TO: u16 = 0x0120;
+const PRIORITY: u16 = 0x0700;
 const COMMAND_DATA_SET_TYPE: u16 = 0x0800;
 const STATUS: u16 = 0x0900;
 const ERROR_COMMENT: u16 = 0x0902;
 const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
 
-/// Why a command set cannot be answered, not even with an error status.
+/// Why a command set is of no use: a request cannot be answered, not even with an error status, a response tells
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadCommand {
     #[error("the command set is cut short")]
@@ -35,6 +43,33 @@ pub(crate) enum BadCommand {
     Field(&'static str),
     #[error("a response came without a request")]
     Response,
+    #[error("a request came where a response was due")]
+    Request,
+}
+
+/// The elements of a command set, up to the first damage.
+fn elements(command: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), BadCommand>> {
+    let mut rest = command;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let read = element(rest);
+        rest = read.as_ref().map_or(&[], |(_, _, next)| next);
+        Some(read.map(|(number, value, _)| (number, value)))
+    })
+}
+
+/// The first element and what follows it.
+fn element(bytes: &[u8]) -> Result<(u16, &[u8], &[u8]), BadCommand> {
+    let (header, after) = bytes.split_first_chunk::<8>().ok_or(BadCommand::CutShort)?;
+    let [g0, g1, e0, e1, l0, l1, l2, l3] = *header;
+    if (g0, g1) != (0, 0) {
+        return Err(BadCommand::ForeignGroup);
+    }
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    let (value, next) = after.split_at_checked(length).ok_or(BadCommand::CutShort)?;
+    Ok((u16::from_le_bytes([e0, e1]), value, next))
 }
 
 /// A request, as far as any service needs it.
@@ -57,24 +92,16 @@ impl Request {
     pub(crate) fn parse(command: &[u8]) -> Result<Self, BadCommand> {
         let (mut field, mut message_id, mut data_set_type) = (None, None, None);
         let (mut sop_class, mut sop_instance) = (None, None);
-        let mut rest = command;
-        while !rest.is_empty() {
-            let (header, after) = rest.split_first_chunk::<8>().ok_or(BadCommand::CutShort)?;
-            let [g0, g1, e0, e1, l0, l1, l2, l3] = *header;
-            if (g0, g1) != (0, 0) {
-                return Err(BadCommand::ForeignGroup);
-            }
-            let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-            let (value, next) = after.split_at_checked(length).ok_or(BadCommand::CutShort)?;
-            match u16::from_le_bytes([e0, e1]) {
-                COMMAND_FIELD => field = number(value),
-                MESSAGE_ID => message_id = number(value),
-                COMMAND_DATA_SET_TYPE => data_set_type = number(value),
+        for element in elements(command) {
+            let (number, value) = element?;
+            match number {
+                COMMAND_FIELD => field = u16_of(value),
+                MESSAGE_ID => message_id = u16_of(value),
+                COMMAND_DATA_SET_TYPE => data_set_type = u16_of(value),
                 AFFECTED_SOP_CLASS_UID => sop_class = Some(text(value)),
                 AFFECTED_SOP_INSTANCE_UID => sop_instance = Some(text(value)),
                 _ => {}
             }
-            rest = next;
         }
         let field = field.ok_or(BadCommand::Field("Command Field"))?;
         if field & RESPONSE != 0 {
@@ -106,14 +133,95 @@ impl Request {
         if let Some(sop_instance) = &self.sop_instance {
             put(&mut body, AFFECTED_SOP_INSTANCE_UID, sop_instance.as_bytes(), 0);
         }
-        let mut command = Vec::with_capacity(body.len() + 12);
-        put(&mut command, COMMAND_GROUP_LENGTH, &(body.len() as u32).to_le_bytes(), 0);
-        command.append(&mut body);
-        command
+        with_group_length(body)
     }
 }
 
-fn number(value: &[u8]) -> Option<u16> {
+/// The command set of a C-ECHO request (PS3.7 table 9.3-12).
+pub(crate) fn echo_request(message_id: u16, sop_class: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    put(&mut body, AFFECTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    put(&mut body, COMMAND_FIELD, &C_ECHO_RQ.to_le_bytes(), 0);
+    put(&mut body, MESSAGE_ID, &message_id.to_le_bytes(), 0);
+    put(&mut body, COMMAND_DATA_SET_TYPE, &NO_DATA_SET.to_le_bytes(), 0);
+    with_group_length(body)
+}
+
+/// The command set of a C-STORE request (PS3.7 table 9.3-1).
+pub(crate) fn store_request(message_id: u16, sop_class: &str, sop_instance: &str, high: bool) -> Vec<u8> {
+    let priority = if high { HIGH } else { MEDIUM };
+    let mut body = Vec::new();
+    put(&mut body, AFFECTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    put(&mut body, COMMAND_FIELD, &C_STORE_RQ.to_le_bytes(), 0);
+    put(&mut body, MESSAGE_ID, &message_id.to_le_bytes(), 0);
+    put(&mut body, PRIORITY, &priority.to_le_bytes(), 0);
+    put(&mut body, COMMAND_DATA_SET_TYPE, &DATA_SET.to_le_bytes(), 0);
+    put(&mut body, AFFECTED_SOP_INSTANCE_UID, sop_instance.as_bytes(), 0);
+    with_group_length(body)
+}
+
+/// A response, as far as a user of C-STORE and C-ECHO needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Response {
+    /// Command Field without the bit of the response, such as [`C_STORE_RQ`].
+    pub(crate) field: u16,
+    /// Message ID Being Responded To.
+    pub(crate) message_id: u16,
+    /// Status.
+    pub(crate) status: u16,
+    /// Error Comment, printable and not longer than its field.
+    pub(crate) comment: Option<String>,
+    /// Affected SOP Instance UID without padding, where the peer says it.
+    pub(crate) sop_instance: Option<String>,
+}
+
+impl Response {
+    /// Reads a complete command set.
+    pub(crate) fn parse(command: &[u8]) -> Result<Self, BadCommand> {
+        let (mut field, mut message_id, mut status) = (None, None, None);
+        let (mut comment, mut sop_instance) = (None, None);
+        for element in elements(command) {
+            let (number, value) = element?;
+            match number {
+                COMMAND_FIELD => field = u16_of(value),
+                MESSAGE_ID_BEING_RESPONDED_TO => message_id = u16_of(value),
+                STATUS => status = u16_of(value),
+                ERROR_COMMENT => comment = printable(value),
+                AFFECTED_SOP_INSTANCE_UID => {
+                    sop_instance = Some(text(value)).filter(|uid| !uid.is_empty());
+                }
+                _ => {}
+            }
+        }
+        let field = field.ok_or(BadCommand::Field("Command Field"))?;
+        if field & RESPONSE == 0 {
+            return Err(BadCommand::Request);
+        }
+        Ok(Self {
+            field: field & !RESPONSE,
+            message_id: message_id.ok_or(BadCommand::Field("Message ID Being Responded To"))?,
+            status: status.ok_or(BadCommand::Field("Status"))?,
+            comment,
+            sop_instance,
+        })
+    }
+}
+
+/// What a peer says, fit to be shown: the VR LO has at most 64 characters, and no control characters.
+fn printable(value: &[u8]) -> Option<String> {
+    let shown: String = text(value).chars().filter(|c| !c.is_control()).take(64).collect();
+    let trimmed = shown.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+fn with_group_length(mut body: Vec<u8>) -> Vec<u8> {
+    let mut command = Vec::with_capacity(body.len() + 12);
+    put(&mut command, COMMAND_GROUP_LENGTH, &(body.len() as u32).to_le_bytes(), 0);
+    command.append(&mut body);
+    command
+}
+
+fn u16_of(value: &[u8]) -> Option<u16> {
     value.try_into().ok().map(u16::from_le_bytes)
 }
 
@@ -142,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    fn store_request() -> Vec<u8> {
+    fn peers_store_request() -> Vec<u8> {
         let mut bytes = Vec::new();
         InMemDicomObject::command_from_element_iter([
             DataElement::new(
@@ -163,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_and_its_response_is_readable() {
-        let request = Request::parse(&store_request()).unwrap();
+        let request = Request::parse(&peers_store_request()).unwrap();
         assert_eq!(
             request,
             Request {
@@ -189,17 +297,44 @@ mod tests {
     }
 
     #[test]
+    fn what_we_ask_is_what_a_provider_reads_and_its_answer_is_what_we_read() {
+        let asked = store_request(9, "1.2.840.10008.5.1.4.1.1.88.34", "2.25.33", true);
+        let ts = IMPLICIT_VR_LITTLE_ENDIAN.erased();
+        let read = InMemDicomObject::read_dataset_with_ts(asked.as_slice(), &ts).unwrap();
+        assert_eq!(read.element(tags::PRIORITY).unwrap().to_int::<u16>().unwrap(), HIGH);
+        let group_length = read.element(tags::COMMAND_GROUP_LENGTH).unwrap().to_int::<usize>().unwrap();
+        assert_eq!(group_length, asked.len() - 12);
+        let request = Request::parse(&asked).unwrap();
+        assert_eq!((request.field, request.message_id, request.has_data_set), (C_STORE_RQ, 9, true));
+        let answered = Response::parse(&request.response(0xB000, Some("coerced\n "))).unwrap();
+        assert_eq!(
+            answered,
+            Response {
+                field: C_STORE_RQ,
+                message_id: 9,
+                status: 0xB000,
+                comment: Some("coerced".to_owned()),
+                sop_instance: Some("2.25.33".to_owned()),
+            }
+        );
+        let echo = Request::parse(&echo_request(1, "1.2.840.10008.1.1")).unwrap();
+        assert_eq!((echo.field, echo.has_data_set), (C_ECHO_RQ, false));
+        assert_eq!(Response::parse(&asked), Err(BadCommand::Request));
+        assert_eq!(Response::parse(&[]), Err(BadCommand::Field("Command Field")));
+    }
+
+    #[test]
     fn damaged_command_sets_are_refused_and_never_panic() {
-        let whole = store_request();
+        let whole = peers_store_request();
         for end in 0..whole.len() {
             // Some cuts fall between elements; what is left must then still lack something or be complete.
-            let _parsed = Request::parse(&whole[..end]);
+            let _parsed = (Request::parse(&whole[..end]), Response::parse(&whole[..end]));
         }
         for position in 0..whole.len() {
             for bit in 0..8 {
                 let mut flipped = whole.clone();
                 flipped[position] ^= 1 << bit;
-                let _parsed = Request::parse(&flipped);
+                let _parsed = (Request::parse(&flipped), Response::parse(&flipped));
             }
         }
         let field = |element: u16, value: &[u8]| {

@@ -12,6 +12,8 @@ use dicom_transfer_syntax_registry::entries::{EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_V
 const INFLATE_LIMIT: u64 = 64 * 1024;
 
 const UNDEFINED_LENGTH: u32 = u32::MAX;
+const FILE_META_GROUP: u16 = 0x0002;
+const TRANSFER_SYNTAX_ELEMENT: u16 = 0x0010;
 const SOP_CLASS_UID: (u16, u16) = (0x0008, 0x0016);
 const SOP_INSTANCE_UID: (u16, u16) = (0x0008, 0x0018);
 const ITEM: (u16, u16) = (0xFFFE, 0xE000);
@@ -29,7 +31,27 @@ pub(crate) struct SopUids {
 /// Finds the UIDs in `data_set`, which is encoded in `transfer_syntax`.
 pub(crate) fn sop_uids(data_set: &[u8], transfer_syntax: &str) -> SopUids {
     let mut found = SopUids::default();
-    let Some(syntax) = TransferSyntaxRegistry.get(transfer_syntax) else { return found };
+    walk_outer(data_set, transfer_syntax, INFLATE_LIMIT, |tag, value| {
+        match tag {
+            SOP_CLASS_UID => found.class = Some(text(value)),
+            SOP_INSTANCE_UID => found.instance = Some(text(value)),
+            _ => {}
+        }
+        tag <= SOP_INSTANCE_UID
+    });
+    found
+}
+
+/// Shows the elements of the outermost level of `data_set`, as written in `transfer_syntax`, until `look` says that
+/// it has seen enough, to the end, or to damage. The value of a sequence of undefined length shows as empty. At most
+/// `inflate_limit` bytes of a deflated data set are looked at.
+pub(crate) fn walk_outer(
+    data_set: &[u8],
+    transfer_syntax: &str,
+    inflate_limit: u64,
+    mut look: impl FnMut((u16, u16), &[u8]) -> bool,
+) {
+    let Some(syntax) = TransferSyntaxRegistry.get(transfer_syntax) else { return };
     // PS3.5 annex A: all others are Explicit VR Little Endian.
     let explicit_vr = syntax.uid() != IMPLICIT_VR_LITTLE_ENDIAN.uid();
     let big_endian = syntax.uid() == EXPLICIT_VR_BIG_ENDIAN.uid();
@@ -39,7 +61,7 @@ pub(crate) fn sop_uids(data_set: &[u8], transfer_syntax: &str) -> SopUids {
             let mut start = Vec::new();
             let reader = adapter.adapt_reader(Box::new(Cursor::new(data_set)));
             // What could be inflated before an error is looked at; the intake will find the error.
-            let _inflated = reader.take(INFLATE_LIMIT).read_to_end(&mut start);
+            let _inflated = reader.take(inflate_limit).read_to_end(&mut start);
             inflated = start;
             inflated.as_slice()
         }
@@ -47,14 +69,25 @@ pub(crate) fn sop_uids(data_set: &[u8], transfer_syntax: &str) -> SopUids {
     };
     let mut elements = Elements { rest: bytes, explicit_vr, big_endian };
     while let Some((tag, value)) = elements.next_outer() {
-        match tag {
-            SOP_CLASS_UID => found.class = Some(text(value)),
-            SOP_INSTANCE_UID => found.instance = Some(text(value)),
-            _ if tag > SOP_INSTANCE_UID => break,
-            _ => {}
+        if !look(tag, value) {
+            break;
         }
     }
-    found
+}
+
+/// Takes a file apart behind its preamble and prefix: Transfer Syntax UID and data set. The group length (0002,0000)
+/// is wrong in some files, so the file meta group is walked to its end.
+pub(crate) fn split_file_meta(file: &[u8]) -> Option<(String, &[u8])> {
+    let mut elements = Elements { rest: file, explicit_vr: true, big_endian: false };
+    let mut transfer_syntax = None;
+    let mut data_set = file;
+    while let Some(((FILE_META_GROUP, element), value)) = elements.next_outer() {
+        if element == TRANSFER_SYNTAX_ELEMENT {
+            transfer_syntax = Some(text(value));
+        }
+        data_set = elements.rest;
+    }
+    Some((transfer_syntax?, data_set))
 }
 
 fn text(value: &[u8]) -> String {

@@ -1,4 +1,5 @@
-//! Baize on a DICOM network: the DIMSE service class provider that takes images from modalities and archives.
+//! Baize on a DICOM network: the DIMSE service class provider that takes images from modalities and archives, and the
+//! user that hands results to them.
 //!
 //! [`Scp`](scp::Scp) listens on one port for C-ECHO and C-STORE. Every object that a peer sends becomes one DICOM
 //! Part 10 object, its data set exactly as received, and goes through the [`Intake`](baize_core::ports::Intake)
@@ -29,13 +30,21 @@
 //! # }
 //! ```
 //!
+//! [`results`] makes the objects that carry a result back to the archive: structured report, key image,
+//! presentation state and key object selection.
+//!
+//! [`Scu`](scu::Scu) is the way to one archive: it implements the [`Courier`](baize_core::ports::Courier) port by C-STORE
+//! and answers whether the archive is there by C-ECHO.
+//!
 //! Architecture Invariant: DICOM wire types (PDUs, command sets, data sets) never leave this crate, and it
 //! knows no other edge: what is to be kept goes through `baize_core::ports`.
 
 mod command;
 mod data_set;
 mod part10;
+pub mod results;
 pub mod scp;
+pub mod scu;
 mod transfer_syntax;
 mod upper_layer;
 

@@ -21,6 +21,13 @@ const MAX_ASSOCIATE_BYTES: u32 = 1 << 20;
 /// Release and abort PDUs have four bytes; a little more is tolerated.
 const MAX_SHORT_BYTES: u32 = 64;
 
+/// The only application context name of DICOM (PS3.7 annex A).
+pub(crate) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
+/// Assumed of a peer that leaves out the mandatory Maximum Length.
+pub(crate) const CAUTIOUS_MAX_PDU: u32 = 16_384;
+/// Longest fragment for a peer that takes any.
+const LARGEST_FRAGMENT: usize = 1 << 20;
+
 /// How long the peer may take to close its side after the last PDU was sent. Waiting for it keeps the
 /// operating system from discarding that PDU together with unread input.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
@@ -119,23 +126,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link<S> {
         .map_err(LinkError::Closed)
     }
 
-    /// Sends a command set, cut into PDUs that the peer takes. `peer_max_pdu` is the Maximum Length that it
-    /// announced; 0 means no limit.
-    pub(crate) async fn send_command(
+    /// Sends a command set or a data set, cut into PDUs that the peer takes. `peer_max_pdu` is the Maximum Length
+    /// that it announced; 0 means no limit.
+    pub(crate) async fn send_message(
         &mut self,
         context: u8,
-        command: &[u8],
+        value_type: PDataValueType,
+        bytes: &[u8],
         peer_max_pdu: u32,
     ) -> Result<(), LinkError> {
         let room = match peer_max_pdu {
-            0 => command.len(),
-            limit => limit.saturating_sub(PDV_HEADER_SIZE) as usize,
+            0 => LARGEST_FRAGMENT,
+            limit => (limit.saturating_sub(PDV_HEADER_SIZE) as usize).min(LARGEST_FRAGMENT),
         };
-        let mut fragments = command.chunks(room.max(1)).peekable();
+        let mut fragments = bytes.chunks(room.max(1)).peekable();
         while let Some(fragment) = fragments.next() {
             let value = PDataValue {
                 presentation_context_id: context,
-                value_type: PDataValueType::Command,
+                value_type: value_type.clone(),
                 is_last: fragments.peek().is_none(),
                 data: fragment.to_vec(),
             };
@@ -199,7 +207,7 @@ mod tests {
             let (ours, theirs) = tokio::io::duplex(1 << 16);
             let mut sender = Link::new(ours, 1024, Duration::from_secs(30));
             let mut receiver = Link::new(theirs, 1024, Duration::from_secs(30));
-            sender.send_command(3, &[7; 100], peer_max_pdu).await.unwrap();
+            sender.send_message(3, PDataValueType::Command, &[7; 100], peer_max_pdu).await.unwrap();
             let mut values = Vec::new();
             while values.last().is_none_or(|value: &PDataValue| !value.is_last) {
                 let Pdu::PData { data } = receiver.receive().await.unwrap() else { panic!("not P-DATA") };

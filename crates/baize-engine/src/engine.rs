@@ -256,6 +256,7 @@ impl HealthCheck for Engine {
         Health {
             ready: reasons.is_empty(),
             reasons,
+            warnings: Vec::new(),
             device: shared.device_name.clone(),
             models: shared.models.refs(),
         }

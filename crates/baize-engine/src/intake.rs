@@ -73,8 +73,9 @@ impl Shared {
         lane: Lane,
         accepted_at: Timestamp,
     ) -> Result<Acceptance, Fault> {
-        let Header { identity, facts, digest } = header;
-        let (models, refusal) = match self.models.choose(&facts) {
+        let Header { identity, facts, digest, own_result } = header;
+        let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts) };
+        let (models, refusal) = match chosen {
             Ok(admitted) => (self.model_refs(admitted.iter().map(|(index, _)| *index)), None),
             Err(fault) => (Vec::new(), Some(fault)),
         };
@@ -137,6 +138,11 @@ impl Shared {
     fn model_refs(&self, indices: impl Iterator<Item = usize>) -> Vec<ModelRef> {
         indices.filter_map(|index| self.models.get(index)).map(baize_models::Manifest::model).collect()
     }
+}
+
+/// A result of ours is never read as if it were an image: its boxes and texts would be findings again.
+fn came_back() -> Fault {
+    Fault::new(ErrorCode::OwnResult, "the object is a result of Baize that came back; it is kept, not analysed")
 }
 
 /// An object counts as at least 64 KiB, so that a flood of tiny ones is bounded too.

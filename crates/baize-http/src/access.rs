@@ -72,6 +72,8 @@ pub(crate) enum Group {
     Triage,
     /// Triage as it was recorded.
     TriageRecord,
+    /// What goes out to other systems.
+    Outbox,
 }
 
 impl Group {
@@ -81,7 +83,7 @@ impl Group {
         match self {
             Self::Open => None,
             Self::Docs => Some(&Role::ALL),
-            Self::Store => Some(&[Integrator, Admin]),
+            Self::Store | Self::Outbox => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
             Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
                 Some(&[Nurse, Radiologist, Integrator, Admin])

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use baize_core::ports::{Events, HealthCheck, Identify, Intake, Reader, Spool, Studies};
+use baize_core::ports::{Events, HealthCheck, Identify, Intake, Outbox, Reader, Spool, Studies};
 use baize_core::{Clock, ErrorCode};
 use baize_desk::Desk;
 use bytes::Bytes;
@@ -39,6 +39,8 @@ pub struct Ports {
     pub events: Arc<dyn Events>,
     /// Where patients are triaged.
     pub desk: Arc<Desk>,
+    /// What goes out.
+    pub outbox: Arc<dyn Outbox>,
     /// Whether the server can work.
     pub health: Arc<dyn HealthCheck>,
     /// What time it is.

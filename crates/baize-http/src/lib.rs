@@ -1,5 +1,5 @@
 //! The REST edge of Baize: DICOMweb storage, reading one image while the caller waits, the work list with
-//! findings and annotated pictures, triage, live events, health and metrics.
+//! findings and annotated pictures, triage, the outbox, live events, health and metrics.
 //!
 //! [`router`] builds the application over the ports of `baize-core`; [`serve`] puts it on a socket, with TLS
 //! where asked for; [`metrics_router`] belongs on a listener of its own; [`openapi`] describes it all.

@@ -13,6 +13,7 @@ pub(crate) fn of(code: ErrorCode) -> StatusCode {
         | E::MultiFrame
         | E::NotGrayscale
         | E::NoPixelData
+        | E::OwnResult
         | E::TooSmall
         | E::NotDicom
         | E::MalformedObject

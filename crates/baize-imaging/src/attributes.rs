@@ -18,6 +18,7 @@ pub(crate) mod tags {
     pub(crate) const STUDY_DATE: Tag = (0x0008, 0x0020);
     pub(crate) const ACCESSION: Tag = (0x0008, 0x0050);
     pub(crate) const MODALITY: Tag = (0x0008, 0x0060);
+    pub(crate) const MANUFACTURER: Tag = (0x0008, 0x0070);
     pub(crate) const STUDY_DESCRIPTION: Tag = (0x0008, 0x1030);
     pub(crate) const PATIENT_NAME: Tag = (0x0010, 0x0010);
     pub(crate) const PATIENT_ID: Tag = (0x0010, 0x0020);
@@ -60,6 +61,7 @@ pub(crate) mod tags {
         STUDY_DATE,
         ACCESSION,
         MODALITY,
+        MANUFACTURER,
         STUDY_DESCRIPTION,
         PATIENT_NAME,
         PATIENT_ID,

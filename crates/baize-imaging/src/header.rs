@@ -2,7 +2,8 @@
 
 use baize_core::ports::Digest;
 use baize_core::{
-    AgeYears, BadUid, ErrorCode, Fault, ImageFacts, InstanceIdentity, SeriesUid, Sex, SopUid, StudyUid,
+    AgeYears, BadUid, ErrorCode, Fault, ImageFacts, InstanceIdentity, MANUFACTURER, SeriesUid, Sex, SopUid,
+    StudyUid,
 };
 use sha2::{Digest as _, Sha256};
 use time::{Date, Month};
@@ -27,7 +28,8 @@ pub(crate) fn read(file: &Part10<'_>, attributes: &Attributes<'_>) -> Result<Hea
         sop_class: sop_class.to_owned(),
         transfer_syntax: file.transfer_syntax.clone(),
     };
-    Ok(Header { identity, facts: facts(attributes)?, digest: digest(file) })
+    let own_result = attributes.code(tags::MANUFACTURER) == Some(MANUFACTURER);
+    Ok(Header { identity, facts: facts(attributes)?, digest: digest(file), own_result })
 }
 
 fn uid<T>(

@@ -44,6 +44,8 @@ pub struct Header {
     pub facts: ImageFacts,
     /// SHA-256 of the transfer syntax and the data set, the same however the object came in.
     pub digest: Digest,
+    /// Baize made it: Manufacturer (0008,0070) is [`MANUFACTURER`](baize_core::MANUFACTURER).
+    pub own_result: bool,
 }
 
 /// A decoded image.
@@ -77,6 +79,12 @@ pub fn decode(object: &[u8], limits: &Limits) -> Result<Image, Fault> {
     let samples = samples::read(&pixels, &file.transfer_syntax, &layout)?;
     let pixels = grey::render(&samples, &layout, &attributes)?;
     Ok(Image { header, pixels })
+}
+
+/// A text for people, from the bytes of its value and those of Specific Character Set (0008,0005), code extensions
+/// included; `None` where it is empty. Decode before splitting at `\`: the trail bytes of GB18030 contain it.
+pub fn decode_text(character_set: Option<&[u8]>, value: &[u8]) -> Option<String> {
+    text::Charset::declared(character_set).decode(value)
 }
 
 /// The bytes that [`decode`] holds at its peak for such an image, beside the object itself. A deflated data

@@ -1,7 +1,7 @@
 //! What survives a power cut: the spool of objects and the ledger of work and results.
 //!
 //! [`FolderSpool`] keeps DICOM objects and annotated pictures in a local folder; [`SqliteLedger`] keeps
-//! studies, jobs, reports and the record of the triage desk in one SQLite file. Both answer only after the bytes are on stable storage, both
+//! studies, jobs, reports, the outbox and the record of the triage desk in one SQLite file. Both answer only after the bytes are on stable storage, both
 //! do their file work on bounded pools, and both hold a lock so that a second process cannot share them.
 //!
 //! ```no_run

@@ -287,7 +287,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
             warn!(status = code, reason = status.comment.as_deref(), "operation refused");
         }
         let response = request.response(status.code, status.comment.as_deref());
-        match self.link.send_command(context, &response, self.agreement.peer_max_pdu).await {
+        let peer_max_pdu = self.agreement.peer_max_pdu;
+        match self.link.send_message(context, PDataValueType::Command, &response, peer_max_pdu).await {
             Ok(()) => Ok(()),
             Err(error) => Err(broken(self.link, &error).await),
         }

@@ -14,14 +14,11 @@ use dicom_ul::pdu::{
 use super::ScpConfig;
 use super::config::{is_ae_title, same_title};
 use crate::transfer_syntax::{choose, unpadded};
+use crate::upper_layer::{APPLICATION_CONTEXT, CAUTIOUS_MAX_PDU};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
-/// The only application context name of DICOM (PS3.7 annex A).
-const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
 /// Stands in a refused presentation context, where it means nothing (PS3.8 table 9-18).
 const INSIGNIFICANT_TRANSFER_SYNTAX: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
-/// Assumed of a peer that leaves out the mandatory Maximum Length.
-const CAUTIOUS_MAX_PDU: u32 = 16_384;
 
 /// An accepted presentation context.
 #[derive(Clone, Debug, PartialEq, Eq)]

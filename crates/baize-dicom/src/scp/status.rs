@@ -101,6 +101,7 @@ mod tests {
             ErrorCode::MultiFrame => 0xC000,
             ErrorCode::NotGrayscale => 0xC000,
             ErrorCode::NoPixelData => 0xC000,
+            ErrorCode::OwnResult => 0xC000,
             ErrorCode::TooSmall => 0xC000,
             ErrorCode::NotDicom => 0xC000,
             ErrorCode::MalformedObject => 0xC000,

@@ -23,6 +23,9 @@ pub(crate) struct ReadyDto {
     ready: bool,
     /// Why not; empty when ready.
     reasons: Vec<String>,
+    /// What a person should look after although new work is taken; empty where all is well.
+    #[schema(example = json!(["12 results wait for destination pacs, the oldest for 75 minutes"]))]
+    warnings: Vec<String>,
     /// What computes.
     #[schema(example = "cpu (burn-flex)")]
     device: String,
@@ -34,6 +37,7 @@ impl ReadyDto {
         Self {
             ready: health.ready,
             reasons: health.reasons,
+            warnings: health.warnings,
             device: health.device,
             models: health.models.iter().map(ModelDto::of).collect(),
         }

@@ -4,6 +4,7 @@
 mod event;
 mod finding;
 mod health;
+mod outbox;
 mod problem;
 mod query;
 mod stow;
@@ -14,6 +15,7 @@ mod triage;
 pub(crate) use event::{LaggedDto, ReceivedDto, ReportedDto};
 pub(crate) use finding::{InferDto, InstanceFindingsDto, NoticesDto, ResultDto, StudyFindingsDto};
 pub(crate) use health::{LiveDto, ModelDto, ReadyDto, VersionDto};
+pub(crate) use outbox::{DeliveryDto, DeliveryListDto, OutboxQuery, delivery_state};
 pub(crate) use problem::{FieldErrorDto, ProblemDto};
 pub(crate) use query::{LaneQuery, OverlayQuery, StudiesQuery};
 pub(crate) use stow::StowResponse;

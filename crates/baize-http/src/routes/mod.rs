@@ -5,6 +5,7 @@ mod events;
 mod findings;
 mod health;
 mod infer;
+mod outbox;
 mod overlay;
 mod studies;
 mod triage;
@@ -46,5 +47,6 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
                 .routes(routes!(triage::nurse_level)),
         ),
         (Group::TriageRecord, group().routes(routes!(triage::visit))),
+        (Group::Outbox, group().routes(routes!(outbox::deliveries)).routes(routes!(outbox::retry))),
     ]
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Acceptance, Appended, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify,
-    InstanceRecord, Intake, Novelty, Progress, Reader, Reading, Spool, SpoolKey, Studies, StudySummary,
-    TriageEntry, TriageRecords, VisitId,
+    Acceptance, Appended, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Digest, Door, Event,
+    EventStream, Events, Health, HealthCheck, Identify, InstanceRecord, Intake, Novelty, Outbox, Progress,
+    Reader, Reading, Spool, SpoolKey, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) listed: Mutex<Vec<(Option<Timestamp>, usize)>>,
     pub(crate) triage: Mutex<Vec<TriageEntry>>,
     pub(crate) triage_is_broken: AtomicBool,
+    pub(crate) deliveries: Mutex<Vec<Delivery>>,
     pub(crate) ready: AtomicBool,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) micros: AtomicU64,
@@ -49,6 +50,7 @@ impl World {
             listed: Mutex::default(),
             triage: Mutex::default(),
             triage_is_broken: AtomicBool::new(false),
+            deliveries: Mutex::default(),
             ready: AtomicBool::new(true),
             events: broadcast::channel(16).0,
             micros: AtomicU64::new(NOW.as_micros()),
@@ -277,7 +279,38 @@ impl HealthCheck for World {
     fn health(&self) -> Health {
         let ready = self.ready.load(Ordering::SeqCst);
         let reasons = if ready { vec![] } else { vec!["models are warming up".to_owned()] };
-        Health { ready, reasons, device: "cpu (fake)".into(), models: vec![model("0.1.0")] }
+        Health {
+            ready,
+            reasons,
+            warnings: Vec::new(),
+            device: "cpu (fake)".into(),
+            models: vec![model("0.1.0")],
+        }
+    }
+}
+
+#[async_trait]
+impl Outbox for World {
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, Fault> {
+        let wanted = |delivery: &&Delivery| {
+            query.state.is_none_or(|state| delivery.state == state)
+                && query.destination.as_ref().is_none_or(|name| delivery.destination == *name)
+                && query.before.is_none_or(|before| delivery.id < before)
+        };
+        let deliveries = self.deliveries.lock().unwrap();
+        Ok(deliveries.iter().rev().filter(wanted).take(query.limit).cloned().collect())
+    }
+
+    async fn retry(&self, id: DeliveryId) -> Result<Option<Delivery>, Fault> {
+        let mut deliveries = self.deliveries.lock().unwrap();
+        let found = deliveries.iter_mut().find(|delivery| delivery.id == id);
+        Ok(found.map(|delivery| {
+            if matches!(delivery.state, DeliveryState::Refused | DeliveryState::Waiting) {
+                delivery.state = DeliveryState::Pending;
+                delivery.next_attempt_at = None;
+            }
+            delivery.clone()
+        }))
     }
 }
 

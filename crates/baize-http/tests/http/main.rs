@@ -15,6 +15,7 @@ mod infer;
 mod limits;
 mod logs;
 mod openapi;
+mod outbox;
 mod over_tcp;
 mod reading;
 mod stow;

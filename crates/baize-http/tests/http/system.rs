@@ -18,7 +18,7 @@ async fn health_and_version() {
     assert_eq!(ready.status, 200);
     assert_eq!(
         ready.json(),
-        json!({ "ready": true, "reasons": [], "device": "cpu (fake)", "models": [{ "id": "cxr", "version": "0.1.0" }] })
+        json!({ "ready": true, "reasons": [], "warnings": [], "device": "cpu (fake)", "models": [{ "id": "cxr", "version": "0.1.0" }] })
     );
     app.world.ready.store(false, Ordering::SeqCst);
     let not_ready = app.get("/health/ready").await;

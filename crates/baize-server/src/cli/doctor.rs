@@ -29,6 +29,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         triage(&config, reader),
         storage(&config, reader),
+        destinations(&config, reader),
     ];
     Ok(if healthy.into_iter().all(|sound| sound) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
 }
@@ -135,6 +136,42 @@ fn triage(config: &Config, reader: Language) -> bool {
             "  没有分级模型：仅按规则分级，且不低于谨慎级别",
             "  no acuity model: levelled by the rules alone, and never calmer than the cautious level",
         )),
+    }
+    true
+}
+
+/// Asks every destination by C-ECHO. One that does not answer is shown, but is no reason for the server not to start:
+/// its results wait.
+fn destinations(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "结果接收方", "destination");
+    if config.destinations.is_empty() {
+        say(pick(
+            reader,
+            "  未配置结果接收方：结果不会发往其他系统",
+            "  no destination is configured: results go nowhere else",
+        ));
+        return true;
+    }
+    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
+        let echo = |destination| wiring::scu(config, destination);
+        config.destinations.iter().map(|one| (one, runtime.block_on(echo(one).echo()))).collect::<Vec<_>>()
+    });
+    let answers = match asked {
+        Ok(answers) => answers,
+        Err(error) => {
+            bad(&format!("{label}: {error}"));
+            return false;
+        }
+    };
+    for (destination, answer) in answers {
+        let (name, address) = (&destination.name, &destination.address);
+        match answer {
+            Ok(()) => good(&format!("{label}: {name} ({address}, {})", destination.ae_title)),
+            Err(lost) => {
+                let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");
+                bad(&format!("{label}: {name} ({address}) {mute}: {lost}"));
+            }
+        }
     }
     true
 }

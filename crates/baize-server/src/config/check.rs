@@ -10,6 +10,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     http(config, &mut found);
     dimse(config, &mut found);
+    destinations(config, &mut found);
     triage(config, &mut found);
     sizes(config, &mut found);
     found
@@ -92,12 +93,7 @@ fn dimse(config: &Config, found: &mut Vec<String>) {
         .chain(dimse.allowed_calling_aes.iter().map(|title| ("dimse.allowed_calling_aes", title)))
         .chain(dimse.stat_calling_aes.iter().map(|title| ("dimse.stat_calling_aes", title)));
     for (key, title) in titles {
-        let printable = title.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\');
-        if title.trim().is_empty() || title.len() > 16 || !printable {
-            found.push(format!(
-                "{key}: '{title}' is not an AE title (1 to 16 printable ASCII characters, no backslash)"
-            ));
-        }
+        ae_title(key, title, found);
     }
     let bind = dimse.bind;
     if is_public(bind) && (dimse.allow_any_calling_ae || dimse.allowed_calling_aes.is_empty()) {
@@ -108,6 +104,59 @@ fn dimse(config: &Config, found: &mut Vec<String>) {
     }
     if !(4096..=4 << 20).contains(&dimse.max_pdu) {
         found.push("dimse.max_pdu must be between 4096 and 4194304".into());
+    }
+}
+
+fn ae_title(key: &str, title: &str, found: &mut Vec<String>) {
+    let printable = title.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\');
+    if title.trim().is_empty() || title.len() > 16 || !printable {
+        found.push(format!(
+            "{key}: '{title}' is not an AE title (1 to 16 printable ASCII characters, no backslash)"
+        ));
+    }
+}
+
+fn destinations(config: &Config, found: &mut Vec<String>) {
+    for (index, destination) in config.destinations.iter().enumerate() {
+        let key = |name: &str| format!("destinations[{index}].{name}");
+        let name = &destination.name;
+        if name.trim().is_empty() {
+            found.push(format!("{} is empty: the outbox keeps deliveries by this name", key("name")));
+        }
+        if config.destinations[..index].iter().any(|earlier| earlier.name == *name) {
+            found.push(format!("{}: '{name}' is there twice; give each destination its own", key("name")));
+        }
+        let port = destination.address.rsplit_once(':').and_then(|(host, port)| {
+            (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten().filter(|port| *port > 0)
+        });
+        if port.is_none() {
+            let address = &destination.address;
+            found.push(format!("{}: '{address}' is not host:port, such as pacs:104", key("address")));
+        }
+        ae_title(&key("ae_title"), &destination.ae_title, found);
+        if let Some(title) = &destination.calling_ae_title {
+            ae_title(&key("calling_ae_title"), title, found);
+        }
+        if !(destination.analysed || destination.refused || destination.failed) {
+            found.push(format!(
+                "{}: analysed, refused and failed are all false: it would get nothing; remove it",
+                key("analysed")
+            ));
+        }
+        if !(4096..=4 << 20).contains(&destination.max_pdu) {
+            found.push(format!("{} must be between 4096 and 4194304", key("max_pdu")));
+        }
+        if !(1..=32).contains(&destination.concurrency) {
+            found.push(format!("{} must be between 1 and 32", key("concurrency")));
+        }
+        for (name, seconds) in [
+            ("connect_timeout_seconds", destination.connect_timeout_seconds),
+            ("response_timeout_seconds", destination.response_timeout_seconds),
+        ] {
+            if seconds == 0 {
+                found.push(format!("{} must be at least 1", key(name)));
+            }
+        }
     }
 }
 
@@ -129,6 +178,8 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
         ("http.in_flight_per_client", config.http.in_flight_per_client as u64),
         ("dimse.max_associations", config.dimse.max_associations as u64),
         ("dimse.idle_timeout_seconds", config.dimse.idle_timeout_seconds),
+        ("outbox.retry_cap_seconds", config.outbox.retry_cap_seconds),
+        ("outbox.alarm_after_seconds", config.outbox.alarm_after_seconds),
         ("limits.max_object_mib", config.limits.max_object_mib),
         ("limits.max_pixels", config.limits.max_pixels),
         ("engine.decode_threads", config.engine.decode_threads as u64),
@@ -182,17 +233,23 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ApiKey;
+    use crate::config::{ApiKey, Destination};
+
+    fn pacs() -> Destination {
+        toml::from_str("name = 'pacs'\naddress = 'pacs.hospital.example:104'\nae_title = 'PACS'").unwrap()
+    }
 
     #[test]
     fn the_defaults_are_sound() {
         assert_eq!(problems(&Config::default()), Vec::<String>::new());
+        let sending = Config { destinations: vec![pacs()], ..Config::default() };
+        assert_eq!(problems(&sending), Vec::<String>::new());
     }
 
     #[test]
     fn each_mistake_names_its_key() {
         type Spoil = fn(&mut Config);
-        let cases: [(&str, Spoil); 15] = [
+        let cases: [(&str, Spoil); 22] = [
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
@@ -211,6 +268,23 @@ mod tests {
             ("engine.routine_bucket", |c| c.engine.routine_bucket = 64),
             ("engine.compute", |c| c.engine.compute = "tpu".into()),
             ("lanes", |c| c.lanes.stat_seconds = 100_000),
+            ("destinations[0].name", |c| {
+                c.destinations = vec![Destination { name: " ".into(), ..pacs() }];
+            }),
+            ("destinations[1].name", |c| c.destinations = vec![pacs(), pacs()]),
+            ("destinations[0].address", |c| {
+                c.destinations = vec![Destination { address: "pacs".into(), ..pacs() }];
+            }),
+            ("destinations[0].ae_title", |c| {
+                c.destinations = vec![Destination { ae_title: "档案".into(), ..pacs() }];
+            }),
+            ("destinations[0].analysed", |c| {
+                c.destinations = vec![Destination { analysed: false, failed: false, ..pacs() }];
+            }),
+            ("destinations[0].concurrency", |c| {
+                c.destinations = vec![Destination { concurrency: 0, ..pacs() }];
+            }),
+            ("outbox.retry_cap_seconds", |c| c.outbox.retry_cap_seconds = 0),
             ("triage.rules_dir", |c| c.triage.rules_dir = Some("nowhere".into())),
             ("triage.lexicon_dir", |c| c.triage.lexicon_dir = Some("nowhere".into())),
             ("triage.threads", |c| c.triage.threads = 0),

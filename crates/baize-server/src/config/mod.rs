@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub http: Http,
     pub auth: Auth,
     pub dimse: Dimse,
+    pub outbox: Outbox,
+    pub destinations: Vec<Destination>,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -117,6 +119,58 @@ pub(crate) struct Dimse {
     pub max_associations: usize,
     pub max_pdu: u32,
     pub idle_timeout_seconds: u64,
+}
+
+/// `[outbox]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Outbox {
+    pub retry_cap_seconds: u64,
+    pub alarm_after_seconds: u64,
+}
+
+/// `[[destinations]]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Destination {
+    pub name: String,
+    pub address: String,
+    pub ae_title: String,
+    pub calling_ae_title: Option<String>,
+    #[serde(default = "yes")]
+    pub analysed: bool,
+    #[serde(default)]
+    pub refused: bool,
+    #[serde(default = "yes")]
+    pub failed: bool,
+    #[serde(default = "one")]
+    pub concurrency: usize,
+    #[serde(default = "destination_max_pdu")]
+    pub max_pdu: u32,
+    #[serde(default = "connect_timeout_seconds")]
+    pub connect_timeout_seconds: u64,
+    #[serde(default = "response_timeout_seconds")]
+    pub response_timeout_seconds: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
+}
+
+fn destination_max_pdu() -> u32 {
+    131_072
+}
+
+fn connect_timeout_seconds() -> u64 {
+    10
+}
+
+fn response_timeout_seconds() -> u64 {
+    60
 }
 
 /// `[limits]`
@@ -217,6 +271,12 @@ impl Default for Dimse {
     }
 }
 
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { retry_cap_seconds: 900, alarm_after_seconds: 3600 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { max_object_mib: 256, max_pixels: 100_000_000, receive_budget_mib: 512 }
@@ -298,12 +358,28 @@ mod tests {
                 lexicon_dir: Some("l".into()),
                 ..Triage::default()
             },
+            destinations: vec![Destination {
+                name: String::new(),
+                address: String::new(),
+                ae_title: String::new(),
+                calling_ae_title: Some(String::new()),
+                analysed: true,
+                refused: false,
+                failed: true,
+                concurrency: 1,
+                max_pdu: 1,
+                connect_timeout_seconds: 1,
+                response_timeout_seconds: 1,
+            }],
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();
+        // A list of tables has its keys in its first one.
+        let table = |value: &toml::Value| value.get(0).unwrap_or(value).as_table().cloned().unwrap();
         for (section, keys) in &known {
-            for (key, value) in keys.as_table().unwrap() {
-                let found = documented.get(section).and_then(|table| table.get(key));
+            for (key, value) in &table(keys) {
+                let section_there = documented.get(section).map(table);
+                let found = section_there.as_ref().and_then(|there| there.get(key));
                 assert!(found.is_some(), "deploy/baize.toml does not document {section}.{key}");
                 let inner = match value {
                     toml::Value::Array(items) => items.first().and_then(toml::Value::as_table),

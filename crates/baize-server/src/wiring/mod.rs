@@ -2,10 +2,12 @@
 
 mod edges;
 mod engine;
+mod outbox;
 mod server;
 mod triage;
 
 pub(crate) use engine::{enabled_models, offline_engine};
+pub(crate) use outbox::scu;
 pub(crate) use server::Server;
 pub(crate) use triage::{triage, triage_model_folder};
 

@@ -8,17 +8,20 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use baize_core::SystemClock;
+use baize_core::ports::Events as _;
 use baize_desk::Desk;
 use baize_dicom::scp::Scp;
 use baize_engine::{Engine, Storage};
 use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
+use baize_outbox::DeliveryService;
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{edges, engine, triage};
+use super::outbox::WholeHealth;
+use super::{edges, engine, outbox, triage};
 use crate::config::Config;
 
 /// Requests to the ledger that may wait for its writer.
@@ -38,6 +41,7 @@ struct Door {
 /// A server whose ports are bound and whose models are warming up.
 pub(crate) struct Server {
     engine: Arc<Engine>,
+    outbox: Arc<DeliveryService>,
     ledger: Arc<SqliteLedger>,
     scp: Scp,
     http: Door,
@@ -54,11 +58,14 @@ impl Server {
     pub(crate) async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let (ledger, spool) = open_storage(config).await?;
         let desk = Arc::new(open_desk(config, &ledger).await?);
+        // Before the engine, which may store a report at once.
+        let outbox = outbox::open(config, ledger.clone(), spool.clone()).await?;
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
         let engine = engine::start_engine(config, Some(storage)).await?;
         let mut registry = Registry::default();
         engine.metrics().register(&mut registry);
         desk.metrics().register(&mut registry);
+        outbox.metrics().register(&mut registry);
 
         let scp = Scp::bind(edges::dimse(config), engine.clone())
             .await
@@ -74,7 +81,8 @@ impl Server {
             spool,
             events: engine.clone(),
             desk,
-            health: engine.clone(),
+            outbox: outbox.clone(),
+            health: Arc::new(WholeHealth { engine: engine.clone(), outbox: outbox.clone() }),
             clock: Arc::new(SystemClock),
             metrics: Metrics::register(&mut registry),
             shutdown: shutdown.clone(),
@@ -93,7 +101,7 @@ impl Server {
             options: edges::serving_metrics(),
         };
         let url = edges::local_url(config, http.address);
-        Ok(Self { engine, ledger, scp, http, metrics, url, shutdown })
+        Ok(Self { engine, outbox, ledger, scp, http, metrics, url, shutdown })
     }
 
     /// Where REST is, as a client on this machine would write it.
@@ -112,7 +120,7 @@ impl Server {
     }
 
     /// Serves until the shutdown token is cancelled or the device is lost, then drains: the doors close first,
-    /// then the engine finishes, then the ledger closes.
+    /// then the engine and the outbox finish, then the ledger closes.
     ///
     /// # Errors
     /// A listener that broke.
@@ -123,6 +131,7 @@ impl Server {
         let drained = CancellationToken::new();
         let metrics = self.metrics.open(drained.clone());
         let scp = tokio::spawn(self.scp.run(shutdown.clone()));
+        let outbox = tokio::spawn(self.outbox.run(self.engine.subscribe(), shutdown.clone()));
         if let Err(problem) = self.engine.warmed_up().await
             && !shutdown.is_cancelled()
         {
@@ -141,6 +150,7 @@ impl Server {
         let served = http.await.context("the http task")?;
         scp.await.context("the dicom task")?;
         self.engine.drain().await;
+        outbox.await.context("the outbox task")?;
         self.ledger.close().await;
         drained.cancel();
         metrics.await.context("the metrics task")??;

@@ -7,6 +7,7 @@
 mod admit;
 mod convert;
 mod jobs;
+mod outbox;
 mod readers;
 mod report;
 mod schema;
@@ -20,8 +21,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, InstanceRecord, Job, JobId, Ledger, Novelty, Studies, StudySummary, TriageEntry,
-    TriageRecords, VisitId,
+    Admission, Appended, Consignment, Delivery, DeliveryId, DeliveryQuery, InstanceRecord, Job, JobId,
+    Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, Settlement, Studies, StudySummary,
+    TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
@@ -43,7 +45,7 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`] and [`TriageRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`TriageRecords`] and [`OutboxRecords`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -140,6 +142,50 @@ impl TriageRecords for SqliteLedger {
     async fn history(&self, visit: &VisitId) -> Result<Vec<TriageEntry>, Fault> {
         let visit = visit.clone();
         self.readers.read(move |db| triage::history(db, &visit)).await
+    }
+}
+
+#[async_trait]
+impl OutboxRecords for SqliteLedger {
+    async fn set_recipients(&self, recipients: Vec<Recipient>) -> Result<(), Fault> {
+        self.writer.write(move |db| outbox::set_recipients(db, &recipients)).await
+    }
+
+    async fn resume_interrupted(&self) -> Result<usize, Fault> {
+        self.writer.write(outbox::resume_interrupted).await
+    }
+
+    async fn take_consignment(
+        &self,
+        destination: &str,
+        now: Timestamp,
+    ) -> Result<Option<Consignment>, Fault> {
+        let destination = destination.to_owned();
+        self.writer.write(move |db| outbox::take(db, &destination, now)).await
+    }
+
+    async fn name_objects(
+        &self,
+        delivery: DeliveryId,
+        objects: Vec<ObjectName>,
+    ) -> Result<Vec<Delivery>, Fault> {
+        self.writer.write(move |db| outbox::name_objects(db, delivery, &objects)).await
+    }
+
+    async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault> {
+        self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
+    }
+
+    async fn levels(&self) -> Result<Vec<OutboxLevel>, Fault> {
+        self.readers.read(outbox::levels).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, Fault> {
+        self.readers.read(move |db| outbox::list(db, &query)).await
+    }
+
+    async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
+        self.writer.write(move |db| outbox::retry(db, delivery, now)).await
     }
 }
 

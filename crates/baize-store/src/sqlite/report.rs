@@ -8,8 +8,8 @@ use baize_core::{
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::convert::{self, micros, span_micros};
-use super::mistake;
 use super::trouble::Trouble;
+use super::{mistake, outbox};
 
 /// A number that is none would come back as "absent" or not at all.
 pub(super) fn check(report: &Report) -> Result<(), Fault> {
@@ -52,7 +52,8 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
         insert_findings(db, id, findings)?;
         insert_caveats(db, id, caveats)?;
     }
-    Ok(())
+    // In the report's own transaction: no crash can come between a result and its way out.
+    outbox::enqueue(db, id, instance, outcome, fault, report.finished_at)
 }
 
 fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result<(), Trouble> {
@@ -104,6 +105,18 @@ pub(super) fn of_instance(
     )?
     .query_and_then([instance], |row| read(db, row, identity))?
     .collect()
+}
+
+/// One report, which is about the image of that identity.
+pub(super) fn one(db: &Connection, id: i64, identity: &InstanceIdentity) -> Result<Report, Trouble> {
+    db.prepare_cached(
+        "SELECT id, model_id, model_version, outcome, finished_at, outside_zh, outside_en,
+                fault_code, fault_message, retry_after_us
+           FROM report WHERE id = ?1",
+    )?
+    .query_and_then([id], |row| read(db, row, identity))?
+    .next()
+    .unwrap_or(Err(Trouble::BadRow("report number")))
 }
 
 fn read(db: &Connection, row: &Row<'_>, identity: &InstanceIdentity) -> Result<Report, Trouble> {

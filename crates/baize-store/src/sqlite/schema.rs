@@ -9,8 +9,11 @@ use crate::OpenError;
 use crate::durable::open_private;
 
 /// In the order of their application; `user_version` counts those applied. Never edit one that was released.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/0001_ledger.sql"), include_str!("../../migrations/0002_triage.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001_ledger.sql"),
+    include_str!("../../migrations/0002_triage.sql"),
+    include_str!("../../migrations/0003_outbox.sql"),
+];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,7 +89,7 @@ mod tests {
         let connection = open_writer(&folder.path().join("ledger.db")).unwrap();
         assert_eq!(number(&connection, "synchronous"), 2, "2 is FULL");
         assert_eq!(number(&connection, "foreign_keys"), 1);
-        assert_eq!(number(&connection, "user_version"), 2);
+        assert_eq!(number(&connection, "user_version"), 3);
     }
 
     #[test]
@@ -114,6 +117,6 @@ mod tests {
         let path = folder.path().join("ledger.db");
         open_writer(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = open_writer(&path).unwrap_err();
-        assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 2, .. }), "{error}");
+        assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 3, .. }), "{error}");
     }
 }

@@ -1,24 +1,26 @@
 //! What every ledger must do. A store passes by `conformance!(fresh)`, where `fresh()` gives
-//! `(guard, Arc<impl Ledger + Studies + TriageRecords>)` of an empty ledger and the guard keeps it alive.
+//! `(guard, Arc<impl Ledger + Studies + TriageRecords + OutboxRecords>)` of an empty ledger and the guard keeps it alive.
 
 mod admissions;
 mod jobs;
+mod outbox;
 mod reading;
 mod triage;
 
 use baize_core::ports::{
-    Admission, InstanceRecord, Job, Ledger, Novelty, Studies, StudySummary, TriageRecords,
+    Admission, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary, TriageRecords,
 };
 
 pub(crate) use admissions::*;
 pub(crate) use jobs::*;
+pub(crate) use outbox::*;
 pub(crate) use reading::*;
 pub(crate) use triage::*;
 
 use crate::fixtures::study;
 
-pub(crate) trait Store: Ledger + Studies + TriageRecords + 'static {}
-impl<T: Ledger + Studies + TriageRecords + 'static> Store for T {}
+pub(crate) trait Store: Ledger + Studies + TriageRecords + OutboxRecords + 'static {}
+impl<T: Ledger + Studies + TriageRecords + OutboxRecords + 'static> Store for T {}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -51,6 +53,15 @@ macro_rules! conformance {
             a_visit_comes_back_as_it_went_in
             an_entry_only_follows_the_last_one
             of_two_that_append_at_once_one_wins
+            a_report_makes_a_delivery_for_each_recipient_that_wants_it
+            our_own_results_and_objects_without_image_are_not_reported_about
+            a_consignment_holds_what_is_needed_to_send_it
+            each_delivery_ends_on_its_own
+            what_waits_is_due_in_its_time_and_keeps_the_order_of_its_study
+            stat_results_go_first
+            what_was_interrupted_goes_out_again
+            a_person_may_retry_what_is_not_acknowledged
+            the_level_tells_what_waits_and_since_when
         }
     };
 }

@@ -1,0 +1,30 @@
+//! The outbox: hands results to other systems until each has acknowledged them.
+//!
+//! The ledger makes the deliveries together with the reports ([`OutboxRecords`](baize_core::ports::OutboxRecords));
+//! [`DeliveryService`] takes them, makes the objects ([`Renditions`](baize_core::ports::Renditions)), and sends them
+//! over the destination's [`Courier`](baize_core::ports::Courier):
+//!
+//! - **Acknowledged** is only what the peer has answered for, by status 0x0000 or a warning, about that very object.
+//! - **Refused** is final until a person retries: a failure status, an object kind that the peer does not take, a
+//!   result of which no object can be made.
+//! - **Waiting** is everything else: nobody answers, the connection breaks, the peer is out of resources. It is tried
+//!   again, at growing intervals up to a cap, without an end. After a while an alarm says so.
+//!
+//! An object may reach a peer more than once, under the same SOP Instance UID each time: when its answer is lost, or
+//! when the process ends between the answer and the record of it.
+//!
+//! Each destination has workers of its own, so that none waits for another. When a peer cannot be reached at all, the
+//! destination pauses as a whole and one delivery probes; when a connection breaks over one object, only that object's
+//! study waits, so that one bad object cannot hold up all others.
+//!
+//! Architecture Invariant: this crate speaks no protocol and knows no database; both are behind ports.
+
+mod attempt;
+mod backoff;
+mod metrics;
+mod service;
+mod watch;
+
+pub use backoff::Backoff;
+pub use metrics::Metrics;
+pub use service::{DeliveryService, Destination, Parts, Settings};

@@ -1,0 +1,10 @@
+//! The outbox over the real ledger and spool: with couriers that do as told, and with real peers.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests may fail loudly")]
+
+mod crash;
+mod fakes;
+mod misbehaving;
+mod peers;
+mod service;
+mod support;

@@ -1,0 +1,197 @@
+//! A hospital in a folder: ledger, spool, virtual time, and results whose objects are synthetic.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baize_core::ports::{
+    Admission, Courier, Delivery, DeliveryQuery, DeliveryState, Digest, Door, Ledger, ObjectName,
+    OutboxRecords, Recipient, Rendition, Renditions, Spool,
+};
+use baize_core::{
+    Clock, Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome, Population, Report, SeriesUid,
+    SopUid, StudyUid,
+};
+use baize_dicom::scu::{Scu, ScuConfig};
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
+use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
+use baize_testkit::{ObjectBuilder, VirtualClock};
+use bytes::Bytes;
+
+pub(crate) const CR: &str = "1.2.840.10008.5.1.4.1.1.1";
+pub(crate) const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
+
+pub(crate) const CAP: Duration = Duration::from_secs(900);
+
+/// The objects of a result, each of the SOP classes in turn.
+pub(crate) struct SyntheticResults {
+    pub(crate) classes: Vec<&'static str>,
+}
+
+/// The SOP Instance UID of the n-th object about an image.
+pub(crate) fn object_uid(sop: &str, number: usize) -> String {
+    format!("2.25.{}.{number}", sop.trim_start_matches("1.2."))
+}
+
+impl Renditions for SyntheticResults {
+    fn objects(
+        &self,
+        source: &[u8],
+        report: &Report,
+        overlay: Option<&[u8]>,
+    ) -> Result<Vec<Rendition>, Fault> {
+        let analysed = matches!(report.outcome, Outcome::Analysed { .. });
+        assert_eq!(overlay.is_some(), analysed, "the picture of an analysed image goes along");
+        let sop = report.instance.sop.as_str();
+        assert_eq!(source, sop.as_bytes(), "the image is the one of the report");
+        let rendition = |(number, class): (usize, &&str)| {
+            let uid = object_uid(sop, number);
+            let object = ObjectBuilder::chest(number as u64)
+                .size(16, 16)
+                .text((0x0008, 0x0016), b"UI", class)
+                .sop(&uid)
+                .study(report.instance.study.as_str());
+            let name = ObjectName { sop_class: (*class).to_owned(), sop_instance: uid };
+            // The head of the file says another class, which nobody reads.
+            Rendition { name, object: object.build() }
+        };
+        Ok(self.classes.iter().enumerate().map(rendition).collect())
+    }
+}
+
+/// Ledger, spool and clock.
+pub(crate) struct Hospital {
+    pub(crate) ledger: Arc<SqliteLedger>,
+    pub(crate) spool: Arc<FolderSpool>,
+    pub(crate) clock: VirtualClock,
+}
+
+impl Hospital {
+    pub(crate) fn open(folder: &Path) -> Self {
+        let few = NonZeroUsize::new(4).unwrap();
+        let ledger =
+            SqliteLedger::open(&LedgerConfig { path: folder.join("baize.db"), queue: few, readers: few });
+        let spool =
+            FolderSpool::open(&SpoolConfig { root: folder.to_owned(), quota_bytes: 1 << 30, parallel: few });
+        Self {
+            ledger: Arc::new(ledger.unwrap()),
+            spool: Arc::new(spool.unwrap()),
+            clock: VirtualClock::default(),
+        }
+    }
+
+    /// Takes in an image of a study and stores the result of a model about it.
+    pub(crate) async fn report(&self, study: u32, sop: u32, lane: Lane) {
+        let identity = InstanceIdentity {
+            study: StudyUid::parse(&format!("1.2.{study}")).unwrap(),
+            series: SeriesUid::parse(&format!("1.2.{study}.1")).unwrap(),
+            sop: SopUid::parse(&format!("1.2.{study}.{sop}")).unwrap(),
+            sop_class: CR.into(),
+            transfer_syntax: "1.2.840.10008.1.2.1".into(),
+        };
+        let digest = Digest([1; 32]);
+        let image = Bytes::copy_from_slice(identity.sop.as_str().as_bytes());
+        let spool_key = self.spool.put(&identity, &digest, image).await.unwrap();
+        let model = ModelRef { id: "cxr-test".into(), version: "1.0.0".into() };
+        let admission = Admission {
+            identity: identity.clone(),
+            facts: ImageFacts { rows: 16, columns: 16, ..ImageFacts::default() },
+            digest,
+            spool_key,
+            size: 16,
+            door: Door::Dimse { calling_ae: "CR1".into() },
+            accepted_at: self.clock.now(),
+            lane,
+            deadline: self.clock.now(),
+            models: vec![model.clone()],
+            refusal: None,
+        };
+        self.ledger.admit(admission).await.unwrap();
+        // Others may be left of a run that was killed.
+        let jobs = self.ledger.take_jobs(100).await.unwrap();
+        let job = jobs.into_iter().find(|job| job.identity == identity).unwrap();
+        let picture = Bytes::from_static(b"picture");
+        self.spool.put_overlay(&identity.study, &identity.sop, &model, picture).await.unwrap();
+        let report = Report {
+            instance: identity,
+            model: Some(model),
+            outcome: Outcome::Analysed {
+                findings: vec![],
+                population: Population::Validated,
+                caveats: vec![],
+            },
+            finished_at: self.clock.now(),
+        };
+        assert!(self.ledger.finish(job.id, report).await.unwrap());
+    }
+
+    /// A service that sends objects of these classes to those destinations.
+    pub(crate) async fn service(
+        &self,
+        classes: &[&'static str],
+        destinations: Vec<Destination>,
+    ) -> Arc<DeliveryService> {
+        self.service_with(Arc::new(SyntheticResults { classes: classes.to_vec() }), destinations).await
+    }
+
+    pub(crate) async fn service_with(
+        &self,
+        renditions: Arc<dyn Renditions>,
+        destinations: Vec<Destination>,
+    ) -> Arc<DeliveryService> {
+        let parts = Parts {
+            records: self.ledger.clone(),
+            spool: self.spool.clone(),
+            renditions,
+            clock: Arc::new(self.clock.clone()),
+        };
+        let settings = Settings {
+            backoff: Backoff { cap: CAP },
+            alarm_after: Duration::from_secs(3600),
+            drain: Duration::from_secs(30),
+        };
+        Arc::new(DeliveryService::open(parts, settings, destinations).await.unwrap())
+    }
+
+    /// All deliveries, oldest first.
+    pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
+        let query = DeliveryQuery { state: None, destination: None, before: None, limit: 10_000 };
+        let mut deliveries = self.ledger.deliveries(query).await.unwrap();
+        deliveries.reverse();
+        deliveries
+    }
+
+    pub(crate) async fn states(&self) -> Vec<DeliveryState> {
+        self.deliveries().await.iter().map(|delivery| delivery.state).collect()
+    }
+
+    /// Lets time pass until whatever waits is due.
+    pub(crate) fn wait_out(&self) {
+        self.clock.advance(CAP);
+    }
+}
+
+pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Courier>) -> Destination {
+    Destination {
+        recipient: Recipient { name: name.into(), analysed: true, refused: true, failed: true },
+        courier,
+        concurrency: NonZeroUsize::new(concurrency).unwrap(),
+    }
+}
+
+/// The way to a peer by DIMSE; `response` is how long it may take for an answer.
+pub(crate) fn scu(address: SocketAddr, response: Duration) -> Scu {
+    Scu::new(ScuConfig {
+        address: address.to_string(),
+        called_ae: "PACS".into(),
+        calling_ae: "BAIZE".into(),
+        max_pdu: 16_384,
+        connect_timeout: Duration::from_secs(20),
+        response_timeout: response,
+    })
+}
+
+/// A peer that takes its time.
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);

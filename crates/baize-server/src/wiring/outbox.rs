@@ -1,0 +1,98 @@
+//! The outbox from the configuration.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use baize_core::ports::{Health, HealthCheck, ObjectName, Recipient, Rendition, Renditions};
+use baize_core::{Fault, Report, SystemClock};
+use baize_dicom::results;
+use baize_dicom::scu::{Scu, ScuConfig};
+use baize_engine::Engine;
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
+use baize_store::{FolderSpool, SqliteLedger};
+
+use crate::config::{self, Config};
+
+/// Results leave as the DICOM objects that `baize-dicom` makes of them.
+struct DicomResults;
+
+impl Renditions for DicomResults {
+    fn objects(
+        &self,
+        source: &[u8],
+        report: &Report,
+        overlay_png: Option<&[u8]>,
+    ) -> Result<Vec<Rendition>, Fault> {
+        // The time of the result, not of the attempt: a second attempt makes the same bytes.
+        let objects = results::objects(source, report, overlay_png, report.finished_at)?;
+        let rendition = |object: results::ResultObject| Rendition {
+            name: ObjectName { sop_class: object.sop_class, sop_instance: object.sop_instance },
+            object: object.bytes,
+        };
+        Ok(objects.into_iter().map(rendition).collect())
+    }
+}
+
+/// The service, with the ledger told who gets results.
+///
+/// # Errors
+/// A ledger that cannot be written.
+pub(super) async fn open(
+    config: &Config,
+    ledger: Arc<SqliteLedger>,
+    spool: Arc<FolderSpool>,
+) -> anyhow::Result<Arc<DeliveryService>> {
+    let destinations =
+        config.destinations.iter().map(|one| destination(config, one)).collect::<anyhow::Result<_>>()?;
+    let outbox = &config.outbox;
+    let settings = Settings {
+        backoff: Backoff { cap: Duration::from_secs(outbox.retry_cap_seconds) },
+        alarm_after: Duration::from_secs(outbox.alarm_after_seconds),
+        drain: Duration::from_secs(config.engine.drain_seconds),
+    };
+    let parts =
+        Parts { records: ledger, spool, renditions: Arc::new(DicomResults), clock: Arc::new(SystemClock) };
+    Ok(Arc::new(DeliveryService::open(parts, settings, destinations).await?))
+}
+
+fn destination(config: &Config, destination: &config::Destination) -> anyhow::Result<Destination> {
+    Ok(Destination {
+        recipient: Recipient {
+            name: destination.name.clone(),
+            analysed: destination.analysed,
+            refused: destination.refused,
+            failed: destination.failed,
+        },
+        courier: Arc::new(scu(config, destination)),
+        concurrency: NonZeroUsize::new(destination.concurrency)
+            .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
+    })
+}
+
+/// The way to a destination.
+pub(crate) fn scu(config: &Config, destination: &config::Destination) -> Scu {
+    Scu::new(ScuConfig {
+        address: destination.address.clone(),
+        called_ae: destination.ae_title.clone(),
+        calling_ae: destination.calling_ae_title.clone().unwrap_or_else(|| config.dimse.ae_title.clone()),
+        max_pdu: destination.max_pdu,
+        connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
+        response_timeout: Duration::from_secs(destination.response_timeout_seconds),
+    })
+}
+
+/// The engine's health, with what the outbox has to say.
+pub(super) struct WholeHealth {
+    pub(super) engine: Arc<Engine>,
+    pub(super) outbox: Arc<DeliveryService>,
+}
+
+impl HealthCheck for WholeHealth {
+    fn health(&self) -> Health {
+        let mut health = self.engine.health();
+        health.warnings.extend(self.outbox.warnings());
+        health
+    }
+}
