@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use baize_core::ports::{Reader as _, Reading};
-use baize_core::{ErrorClass, Fault, Finding, Lane, Language, Outcome, Population, Report};
+use baize_core::{
+    Clock as _, ErrorClass, Fault, Finding, Lane, Language, Outcome, Population, Report, SystemClock,
+};
+use baize_dicom::results::{self, ResultObject};
 use bytes::Bytes;
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
@@ -33,6 +36,10 @@ pub(crate) struct Infer {
     /// Writes the annotated picture of every image that was read into this folder.
     #[arg(long, value_name = "DIR")]
     overlay_dir: Option<PathBuf>,
+    /// Writes the DICOM objects that tell each result into this folder: structured report, key image, presentation
+    /// state, key object selection. Each file is named after its SOP Instance UID, so a second run replaces them.
+    #[arg(long, value_name = "DIR")]
+    objects: Option<PathBuf>,
 }
 
 /// What became of one file.
@@ -40,6 +47,7 @@ struct Answer {
     path: PathBuf,
     result: Result<Reading, Fault>,
     overlay: Option<PathBuf>,
+    objects: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +79,7 @@ impl Infer {
         }
         telemetry::install(&config.log)?;
         let files = list_files(&self.paths)?;
-        if let Some(folder) = &self.overlay_dir {
+        for folder in [&self.overlay_dir, &self.objects].into_iter().flatten() {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -87,19 +95,21 @@ impl Infer {
             .map(|path| {
                 let engine = Arc::clone(&engine);
                 async move {
-                    let result = match read_file(&path, largest).await {
-                        Ok(object) => engine.read(object, Lane::Routine).await,
-                        Err(fault) => Err(fault),
+                    let object = read_file(&path, largest).await;
+                    let result = match &object {
+                        Ok(object) => engine.read(object.clone(), Lane::Routine).await,
+                        Err(fault) => Err(fault.clone()),
                     };
-                    (path, result)
+                    (path, object, result)
                 }
             })
             .buffered(at_a_time);
         let (mut refused, mut errors) = (0_usize, 0_usize);
         let reader = language::of_operator();
-        while let Some((path, result)) = answers.next().await {
+        while let Some((path, object, result)) = answers.next().await {
             let overlay = self.write_overlay(&path, &result).await?;
-            let answer = Answer { path, result, overlay };
+            let objects = self.write_objects(object, &result, reader).await?;
+            let answer = Answer { path, result, overlay, objects };
             match answer.status() {
                 Status::Ok => {}
                 Status::Refused => refused += 1,
@@ -129,6 +139,30 @@ impl Infer {
         let target = folder.join(format!("{stem}-{}.png", report.instance.sop));
         tokio::fs::write(&target, png).await.with_context(|| format!("cannot write {}", target.display()))?;
         Ok(Some(target))
+    }
+
+    /// Writes the result objects of an image that has a result, in the reader's language.
+    async fn write_objects(
+        &self,
+        source: Result<Bytes, Fault>,
+        result: &Result<Reading, Fault>,
+        reader: Language,
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        let (Some(folder), Ok(source), Ok(reading)) = (self.objects.clone(), source, result) else {
+            return Ok(Vec::new());
+        };
+        let (report, png) = (reading.report.clone(), reading.overlay_png.clone());
+        let write_all = move || {
+            let objects = results::objects_in(reader, &source, &report, png.as_deref(), SystemClock.now())?;
+            let write = |object: ResultObject| {
+                let target = folder.join(format!("{}.dcm", object.sop_instance));
+                std::fs::write(&target, &object.bytes)
+                    .with_context(|| format!("cannot write {}", target.display()))?;
+                Ok(target)
+            };
+            objects.into_iter().map(write).collect()
+        };
+        tokio::task::spawn_blocking(write_all).await?
     }
 }
 
@@ -239,6 +273,9 @@ impl Answer {
         if let Some(overlay) = &self.overlay {
             object["overlay"] = overlay.display().to_string().into();
         }
+        if !self.objects.is_empty() {
+            object["objects"] = self.objects.iter().map(|path| path.display().to_string()).collect();
+        }
         object
     }
 
@@ -285,6 +322,13 @@ impl Answer {
                 "  {} {}",
                 language::pick(reader, "标注图", "annotated picture"),
                 overlay.display()
+            ));
+        }
+        for object in &self.objects {
+            lines.push(format!(
+                "  {} {}",
+                language::pick(reader, "DICOM 结果对象", "DICOM result object"),
+                object.display()
             ));
         }
         lines.join("\n")

@@ -13,6 +13,8 @@ mod corpus;
 mod harness;
 mod kill;
 mod malformed;
+mod outbox;
+mod objects;
 mod privacy;
 mod server;
 mod triage;
