@@ -141,8 +141,8 @@ impl Shared {
 }
 
 /// A result of ours is never read as if it were an image: its boxes and texts would be findings again.
-fn came_back() -> Fault {
-    Fault::new(ErrorCode::OwnResult, "the object is a result of Baize that came back; it is kept, not analysed")
+pub(crate) fn came_back() -> Fault {
+    Fault::new(ErrorCode::OwnResult, "the object is a result of Baize that came back; it is not analysed")
 }
 
 /// An object counts as at least 64 KiB, so that a flood of tiny ones is bounded too.

@@ -11,6 +11,7 @@ use tracing::{Instrument as _, debug, info_span};
 use crate::Engine;
 use crate::device::DeviceState;
 use crate::dispatch::Refused;
+use crate::intake::came_back;
 use crate::pool::Priority;
 use crate::shared::{Request, outcome_of};
 
@@ -36,7 +37,8 @@ impl Reader for Engine {
             outcome,
             finished_at: shared.clock.now(),
         };
-        let chosen = match shared.models.choose(&header.facts) {
+        let chosen = if header.own_result { Err(came_back()) } else { shared.models.choose(&header.facts) };
+        let chosen = match chosen {
             Ok(admitted) => admitted.into_iter().next(),
             Err(fault) => {
                 let refused = report(None, Outcome::Refused(fault));

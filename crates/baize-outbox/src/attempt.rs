@@ -44,15 +44,13 @@ impl DeliveryService {
             Err(lost) => {
                 warn!(destination = road.name(), reason = %lost, "the destination cannot be reached");
                 let deliveries: Vec<Delivery> = pairs.into_iter().map(|(delivery, _)| delivery).collect();
-                if let Some(first) = deliveries.first() {
-                    // Others would fare no better: one probes for all.
-                    road.pause(Some(self.next_attempt(first)));
-                }
-                self.put_off(&deliveries, None, &lost.0).await;
+                // Others would fare no better: one probes for all.
+                let until = road.unreachable(self.parts.clock.now(), self.settings.backoff);
+                self.put_off(&deliveries, until, None, &lost.0).await;
                 return;
             }
         };
-        road.pause(None);
+        road.resume();
         let mut left = pairs.into_iter();
         while let Some((delivery, object)) = left.next() {
             let (status, comment) = match handover.send(&object).await {
@@ -73,7 +71,7 @@ impl DeliveryService {
             let lost = status.is_none();
             let rest: Vec<Delivery> =
                 std::iter::once(delivery).chain(left.by_ref().map(|(delivery, _)| delivery)).collect();
-            self.put_off(&rest, status, &comment).await;
+            self.put_off(&rest, self.next_attempt(&rest), status, &comment).await;
             if lost {
                 return;
             }
@@ -93,7 +91,7 @@ impl DeliveryService {
             Ok(renditions) => renditions,
             Err(fault) if is_passing(&fault) => {
                 warn!(destination = road.name(), %fault, "the objects of a result cannot be made now");
-                self.put_off(deliveries, None, &fault.to_string()).await;
+                self.put_off(deliveries, self.next_attempt(deliveries), None, &fault.to_string()).await;
                 return None;
             }
             Err(fault) => {
@@ -111,7 +109,8 @@ impl DeliveryService {
                 match self.parts.records.name_objects(placeholder.id, names).await {
                     Ok(named) => named,
                     Err(fault) => {
-                        self.put_off(deliveries, None, &fault.to_string()).await;
+                        self.put_off(deliveries, self.next_attempt(deliveries), None, &fault.to_string())
+                            .await;
                         return None;
                     }
                 }
@@ -149,17 +148,18 @@ impl DeliveryService {
     }
 
     /// The first waits; the others, which were not tried, go with it when it is due.
-    async fn put_off(&self, deliveries: &[Delivery], status: Option<u16>, comment: &str) {
+    async fn put_off(&self, deliveries: &[Delivery], until: Timestamp, status: Option<u16>, comment: &str) {
         let Some((first, untried)) = deliveries.split_first() else { return };
-        let until = self.next_attempt(first);
         self.settle(first, Settlement::Waiting { until, status, comment: comment.to_owned() }).await;
         for delivery in untried {
             self.settle(delivery, Settlement::Untried).await;
         }
     }
 
-    fn next_attempt(&self, delivery: &Delivery) -> Timestamp {
-        self.parts.clock.now() + self.settings.backoff.wait(delivery.attempts, rand::random())
+    /// When to try the first of them again.
+    fn next_attempt(&self, deliveries: &[Delivery]) -> Timestamp {
+        let attempts = deliveries.first().map_or(1, |first| first.attempts);
+        self.parts.clock.now() + self.settings.backoff.wait(attempts, rand::random())
     }
 
     /// Records how an attempt ended.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,8 +70,16 @@ pub struct Parts {
 /// A destination with its state.
 pub(crate) struct Road {
     pub(crate) destination: Destination,
-    /// Until when nobody tries, because the peer could not be reached.
-    paused_until: Mutex<Option<Timestamp>>,
+    outage: Mutex<Outage>,
+}
+
+/// While the peer cannot be reached.
+#[derive(Default)]
+struct Outage {
+    /// How often in a row.
+    failures: u32,
+    /// Until when nobody tries.
+    until: Option<Timestamp>,
 }
 
 impl Road {
@@ -79,12 +87,27 @@ impl Road {
         &self.destination.recipient.name
     }
 
-    pub(crate) fn pause(&self, until: Option<Timestamp>) {
-        *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    /// Notes that the peer could not be reached, and until when nobody tries. The wait grows with the failures in a row,
+    /// not with those of one delivery: a peer that answers now and then is not left alone for long.
+    pub(crate) fn unreachable(&self, now: Timestamp, backoff: Backoff) -> Timestamp {
+        let mut outage = self.outage();
+        outage.failures = outage.failures.saturating_add(1);
+        let until = now + backoff.wait(outage.failures, rand::random());
+        outage.until = Some(until);
+        until
+    }
+
+    /// Notes that the peer was reached, or that a person wants it to be tried.
+    pub(crate) fn resume(&self) {
+        *self.outage() = Outage::default();
     }
 
     fn is_paused(&self, now: Timestamp) -> bool {
-        self.paused_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+        self.outage().until.is_some_and(|until| now < until)
+    }
+
+    fn outage(&self) -> MutexGuard<'_, Outage> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,7 +146,7 @@ impl DeliveryService {
         if resumed > 0 {
             info!(resumed, "deliveries of an earlier run go out again");
         }
-        let road = |destination| Road { destination, paused_until: Mutex::default() };
+        let road = |destination| Road { destination, outage: Mutex::default() };
         Ok(Self {
             parts,
             settings,
@@ -237,7 +260,7 @@ impl Outbox for DeliveryService {
         let retried = self.parts.records.retry(delivery, self.parts.clock.now()).await?;
         if let Some(delivery) = &retried {
             for road in self.roads.iter().filter(|road| road.name() == delivery.destination) {
-                road.pause(None);
+                road.resume();
             }
             self.look_again();
         }

@@ -40,7 +40,7 @@ CREATE INDEX delivery_next ON delivery (destination, (lane = 2) DESC, report_id,
     WHERE state IN ('pending', 'sending', 'waiting');
 CREATE INDEX delivery_of_study ON delivery (destination, study_id, report_id, ordinal)
     WHERE state IN ('pending', 'sending', 'waiting');
-CREATE INDEX delivery_refused ON delivery (destination) WHERE state = 'refused';
+CREATE INDEX delivery_in_state ON delivery (state, id);
 CREATE INDEX delivery_object ON delivery (sop_instance);
 
 -- An acknowledgement is not taken back.

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 #[derive(Clone, Debug)]
 pub(crate) enum Does {
     Answers(u16),
-    DoesNotTake,
+    Declines,
     HangsUp,
     /// Nobody answers the connection; the object does not come so far.
     IsDown,
@@ -85,7 +85,7 @@ impl Handover for FakePeer {
         match self.0.script.lock().unwrap().pop_front() {
             None => Ok(PeerAnswer::Status(0, None)),
             Some(Does::Answers(status)) => Ok(PeerAnswer::Status(status, None)),
-            Some(Does::DoesNotTake) => Ok(PeerAnswer::NotTaken("not my kind".into())),
+            Some(Does::Declines) => Ok(PeerAnswer::NotTaken("not my kind".into())),
             Some(Does::HangsUp | Does::IsDown) => Err(LinkLost("gone".into())),
         }
     }

@@ -17,7 +17,7 @@ const TWO: &[&str] = &[CR, SECONDARY_CAPTURE];
 
 #[tokio::test]
 async fn each_answer_leads_to_its_state() {
-    use Does::{Answers, DoesNotTake, HangsUp, IsDown};
+    use Does::{Answers, Declines, HangsUp, IsDown};
     // What the peer does with the first of two objects; then the states of both, and what it was shown.
     let cases = [
         (vec![], [Acknowledged, Acknowledged], 2),
@@ -25,7 +25,7 @@ async fn each_answer_leads_to_its_state() {
         (vec![Answers(0x0122)], [Refused, Acknowledged], 2),
         (vec![Answers(0xC000)], [Refused, Acknowledged], 2),
         (vec![Answers(0xFF00)], [Refused, Acknowledged], 2),
-        (vec![DoesNotTake], [Refused, Acknowledged], 2),
+        (vec![Declines], [Refused, Acknowledged], 2),
         (vec![Answers(0xA700)], [Waiting, Pending], 1),
         (vec![HangsUp], [Waiting, Pending], 1),
         (vec![IsDown], [Waiting, Pending], 0),
@@ -76,6 +76,28 @@ async fn a_destination_that_is_down_is_probed_by_one_and_never_given_up() {
     let expected: Vec<String> =
         (1..=5).flat_map(|n| (0..2).map(move |k| object_uid(&format!("1.2.{n}.{n}"), k))).collect();
     assert_eq!(peer.seen(), expected);
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_now_and_then_is_not_left_alone_for_long() {
+    use Does::{Answers, IsDown};
+    let folder = TempDir::new().unwrap();
+    let hospital = Hospital::open(folder.path());
+    let mut script = vec![IsDown; 20];
+    script.extend([Answers(0), IsDown]);
+    let peer = FakePeer::new(&script);
+    let service = hospital.service(&[CR], vec![destination("pacs", 1, peer.courier())]).await;
+    hospital.report(1, 1, Lane::Routine).await;
+    hospital.report(2, 2, Lane::Routine).await;
+    for _ in 0..20 {
+        service.deliver_due("pacs").await.unwrap();
+        hospital.wait_out();
+    }
+    service.deliver_due("pacs").await.unwrap();
+    assert_eq!(hospital.states().await, [Acknowledged, Waiting]);
+    hospital.clock.advance(Duration::from_secs(5));
+    service.deliver_due("pacs").await.unwrap();
+    assert_eq!(hospital.states().await, [Acknowledged, Acknowledged]);
 }
 
 #[tokio::test]

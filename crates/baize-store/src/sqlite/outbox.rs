@@ -241,21 +241,30 @@ pub(super) fn levels(db: &Connection) -> Result<Vec<OutboxLevel>, Trouble> {
 }
 
 pub(super) fn list(db: &Connection, query: &DeliveryQuery) -> Result<Vec<Delivery>, Trouble> {
-    db.prepare_cached(select_delivery!(
-        "WHERE (?1 IS NULL OR delivery.state = ?1) AND (?2 IS NULL OR delivery.destination = ?2)
-           AND delivery.id < COALESCE(?3, 9223372036854775807)
-         ORDER BY delivery.id DESC LIMIT ?4"
-    ))?
-    .query_and_then(
-        params![
-            query.state.map(DeliveryState::as_str),
-            query.destination,
-            query.before.map(|id| id.0),
-            convert::limit(query.limit)
-        ],
-        delivery,
-    )?
-    .collect()
+    // A condition that may be absent keeps an index from being used, and a state is what people look for.
+    let sql = match query.state {
+        Some(_) => select_delivery!(
+            "WHERE delivery.state = ?1 AND (?2 IS NULL OR delivery.destination = ?2)
+               AND delivery.id < COALESCE(?3, 9223372036854775807)
+             ORDER BY delivery.id DESC LIMIT ?4"
+        ),
+        None => select_delivery!(
+            "WHERE ?1 IS NULL AND (?2 IS NULL OR delivery.destination = ?2)
+               AND delivery.id < COALESCE(?3, 9223372036854775807)
+             ORDER BY delivery.id DESC LIMIT ?4"
+        ),
+    };
+    db.prepare_cached(sql)?
+        .query_and_then(
+            params![
+                query.state.map(DeliveryState::as_str),
+                query.destination,
+                query.before.map(|id| id.0),
+                convert::limit(query.limit)
+            ],
+            delivery,
+        )?
+        .collect()
 }
 
 pub(super) fn retry(db: &Connection, id: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Trouble> {
