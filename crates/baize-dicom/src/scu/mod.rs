@@ -6,6 +6,8 @@
 
 mod association;
 mod object;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
