@@ -31,6 +31,7 @@ mod pool;
 mod post;
 mod read;
 mod shared;
+mod views;
 
 pub use config::{Due, EngineConfig};
 pub use engine::{Engine, Storage};

@@ -5,6 +5,7 @@
 //! neither wait for the writer nor hold it up.
 
 mod admit;
+mod archive;
 mod convert;
 mod jobs;
 mod readers;
@@ -20,8 +21,8 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, InstanceRecord, Job, JobId, Ledger, Novelty, Studies, StudySummary, TriageEntry,
-    TriageRecords, VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, InstanceRecord, Job, JobId, Ledger, Novelty,
+    Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
@@ -43,7 +44,7 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`] and [`TriageRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`Archive`] and [`TriageRecords`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -128,6 +129,13 @@ impl Studies for SqliteLedger {
     async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
         let study = study.clone();
         self.readers.read(move |db| studies::instances(db, &study)).await
+    }
+}
+
+#[async_trait]
+impl Archive for SqliteLedger {
+    async fn find(&self, query: ArchiveQuery) -> Result<Vec<ArchiveRow>, Fault> {
+        self.readers.read(move |db| archive::find(db, &query)).await
     }
 }
 
