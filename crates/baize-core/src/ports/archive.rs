@@ -196,7 +196,7 @@ pub trait ObjectViews: Send + Sync {
     /// A fault of class `Unreadable`, `Refused` (no pixels) or `Overload`.
     async fn frames(&self, object: Bytes) -> Result<Bulk, Fault>;
 
-    /// The value at a path of tags and item numbers, such as `00420011` or `54000100/0/54001010`.
+    /// The value at a path of tags and item numbers, such as `00420011` or `54000100.0.54001010`.
     ///
     /// # Errors
     /// `NotFound`, or a fault of class `Unreadable` or `Overload`.

@@ -1,4 +1,4 @@
-//! The handlers, by what they are about. STOW-RS has a module of its own, `stow`.
+//! The handlers, by what they are about. DICOMweb has modules of its own: `stow` and `dicomweb`.
 
 mod docs;
 mod events;
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::access::Group;
 use crate::app::AppState;
+use crate::dicomweb::{metadata, pixels, rendered, retrieve, search};
 use crate::stow;
 
 type Routes = OpenApiRouter<Arc<AppState>>;
@@ -33,6 +34,30 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         ),
         (Group::Docs, group().routes(routes!(docs::openapi_json))),
         (Group::Store, group().routes(routes!(stow::store_studies)).routes(routes!(stow::store_study))),
+        (
+            Group::Search,
+            group()
+                .routes(routes!(search::studies))
+                .routes(routes!(search::series))
+                .routes(routes!(search::series_of_study))
+                .routes(routes!(search::instances))
+                .routes(routes!(search::instances_of_study))
+                .routes(routes!(search::instances_of_series)),
+        ),
+        (
+            Group::Retrieve,
+            group()
+                .routes(routes!(retrieve::study))
+                .routes(routes!(retrieve::series))
+                .routes(routes!(retrieve::instance))
+                .routes(routes!(metadata::of_study))
+                .routes(routes!(metadata::of_series))
+                .routes(routes!(metadata::of_instance))
+                .routes(routes!(pixels::frames))
+                .routes(routes!(pixels::bulk))
+                .routes(routes!(rendered::instance))
+                .routes(routes!(rendered::frame)),
+        ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),
         (Group::Findings, group().routes(routes!(findings::of_study))),

@@ -12,7 +12,7 @@ use crate::element::{Element, PIXEL_TAGS, Tag, Walk};
 use crate::part10::{self, Part10};
 use crate::{EXPLICIT_LITTLE, Limits};
 
-/// The value at a path such as `00420011` or `54000100/0/54001010`; of pixels, the frames.
+/// The value at a path such as `00420011` or `54000100.0.54001010`; of pixels, the frames.
 ///
 /// # Errors
 /// `NotFound`, or what [`metadata`](super::metadata) and [`frames`](super::frames) refuse.
@@ -50,7 +50,7 @@ struct Step {
 
 fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
-    let mut parts = path.split('/');
+    let mut parts = path.split('.');
     while let Some(tag) = parts.next() {
         if tag.len() != 8 || !tag.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;

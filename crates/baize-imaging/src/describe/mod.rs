@@ -158,7 +158,7 @@ impl Writer<'_> {
         let mut items = Vec::new();
         each_item(element, |number, item| {
             let mut attributes = Map::new();
-            let path = format!("{place}/{number}/");
+            let path = format!("{place}.{number}.");
             let end = self.data_set(item, charset, &path, depth + 1, &mut attributes)?;
             items.push(Value::Object(attributes));
             Ok(end)

@@ -47,7 +47,7 @@ fn values_are_written_as_their_representation_asks() {
         ((0x0018, 0x9219), b"SS", &[0xFF, 0xFF], json!({ "vr": "SS", "Value": [-1] })),
         ((0x0018, 0x6020), b"SL", &[0xFE, 0xFF, 0xFF, 0xFF], json!({ "vr": "SL", "Value": [-2] })),
         ((0x0018, 0x605A), b"FL", &[0, 0, 0xC0, 0x3F], json!({ "vr": "FL", "Value": [1.5] })),
-        ((0x0018, 0x9074), b"FD", &[0, 0, 0, 0, 0, 0, 0xF0, 0x7F], json!({ "vr": "FD", "Value": ["inf"] })),
+        ((0x0018, 0x9073), b"FD", &[0, 0, 0, 0, 0, 0, 0xF0, 0x7F], json!({ "vr": "FD", "Value": ["inf"] })),
         ((0x0028, 0x0009), b"AT", &[0x18, 0, 0x63, 0x10], json!({ "vr": "AT", "Value": ["00181063"] })),
         ((0x0009, 0x1001), b"OB", b"\x01\x02", json!({ "vr": "OB", "InlineBinary": "AQI=" })),
         ((0x0042, 0x0011), b"OB", &[7; 2000], json!({ "vr": "OB", "BulkDataURI": "/b/00420011" })),
@@ -104,11 +104,11 @@ fn items_are_followed_and_their_large_values_found() {
         let items = &described(&object)["54000100"]["Value"];
         assert_eq!(items.as_array().unwrap().len(), 2, "undefined length: {undefined}");
         assert_eq!(items[1]["00080100"]["Value"][0], "bb");
-        assert_eq!(items[1]["54001010"]["BulkDataURI"], "/b/54000100/1/54001010");
-        let found = bulk(&object, &LIMITS, "54000100/1/54001010").unwrap();
+        assert_eq!(items[1]["54001010"]["BulkDataURI"], "/b/54000100.1.54001010");
+        let found = bulk(&object, &LIMITS, "54000100.1.54001010").unwrap();
         assert_eq!(found.parts, [Bytes::from(vec![b'b'; 2000])]);
         for nowhere in
-            ["54000100", "54000100/2/54001010", "54000100/0", "00420011", "", "x", "54000100//", "ééééé"]
+            ["54000100", "54000100.2.54001010", "54000100.0", "00420011", "", "x", "54000100..", "ééééé"]
         {
             let fault = bulk(&object, &LIMITS, nowhere).map(|found| found.parts.len());
             // The sequence itself is a value where its length is known.
@@ -157,7 +157,12 @@ fn frames_are_handed_out_as_stored() {
         assert_eq!(found.media_type, "application/octet-stream");
         assert_eq!(found.parts, [little[..24].to_vec(), little[24..].to_vec()], "{syntax:?}");
     }
-    let more = ObjectBuilder::chest(1).size(4, 3).frames(3).pixels(samples).build();
+    let more = ObjectBuilder::chest(1)
+        .size(4, 3)
+        .frames(2)
+        .pixels(samples)
+        .text((0x0028, 0x0008), b"IS", "3")
+        .build();
     assert_eq!(frames(&more, &LIMITS).unwrap_err().code, ErrorCode::CorruptPixelData);
     for (syntax, media_type) in
         [(Syntax::Jpeg2000, "image/jp2"), (Syntax::Htj2k, "image/jphc"), (Syntax::JpegLs, "image/jls")]
