@@ -20,7 +20,7 @@ const DEFAULT_RETRY_SECONDS: u64 = 5;
 pub(crate) struct Problem {
     fault: Fault,
     /// What was found out before the failure, as the extension member `result`.
-    result: Option<serde_json::Value>,
+    result: Option<Box<serde_json::Value>>,
     /// The fields that were refused, as the extension member `errors`.
     errors: Vec<FieldError>,
     challenge: Option<&'static str>,
@@ -55,7 +55,7 @@ impl Problem {
 
     /// Adds the extension member `result`.
     pub(crate) fn with_result(mut self, result: serde_json::Value) -> Self {
-        self.result = Some(result);
+        self.result = Some(Box::new(result));
         self
     }
 
@@ -84,7 +84,7 @@ impl Problem {
             code: self.fault.code.as_str().to_owned(),
             detail: self.fault.message,
             instance: request_id.to_owned(),
-            result: self.result,
+            result: self.result.map(|result| *result),
             errors: self.errors.iter().map(|error| FieldErrorDto::of(error, language)).collect(),
         };
         let headers = response.headers_mut();

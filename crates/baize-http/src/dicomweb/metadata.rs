@@ -49,16 +49,16 @@ macro_rules! metadata_route {
 
 metadata_route!(
     /// Retrieves the metadata of a study.
-    of_study, "/dicomweb/studies/{study}/metadata", ("study": "Study Instance UID")
+    metadata_of_study, "/dicomweb/studies/{study}/metadata", ("study": "Study Instance UID")
 );
 metadata_route!(
     /// Retrieves the metadata of a series.
-    of_series, "/dicomweb/studies/{study}/series/{series}/metadata",
+    metadata_of_series, "/dicomweb/studies/{study}/series/{series}/metadata",
     ("study": "Study Instance UID", "series": "Series Instance UID")
 );
 metadata_route!(
     /// Retrieves the metadata of an instance.
-    of_instance, "/dicomweb/studies/{study}/series/{series}/instances/{sop}/metadata",
+    metadata_of_instance, "/dicomweb/studies/{study}/series/{series}/instances/{sop}/metadata",
     ("study": "Study Instance UID", "series": "Series Instance UID", "sop": "SOP Instance UID")
 );
 

@@ -50,7 +50,7 @@ const MOST_FRAMES: usize = 10_000;
          content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn frames(
+pub(crate) async fn retrieve_frames(
     State(app): State<Arc<AppState>>,
     PathOf((study, series, sop, frames)): PathOf<(String, String, String, String)>,
     headers: HeaderMap,
@@ -92,7 +92,7 @@ pub(crate) async fn frames(
          content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn bulk(
+pub(crate) async fn retrieve_bulk(
     State(app): State<Arc<AppState>>,
     PathOf((study, series, sop, value)): PathOf<(String, String, String, String)>,
     headers: HeaderMap,

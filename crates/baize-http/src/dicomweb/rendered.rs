@@ -56,7 +56,7 @@ pub(crate) struct RenderedQuery {
          content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn instance(
+pub(crate) async fn render_instance(
     State(app): State<Arc<AppState>>,
     PathOf((study, series, sop)): PathOf<(String, String, String)>,
     QueryOf(query): QueryOf<RenderedQuery>,
@@ -88,7 +88,7 @@ pub(crate) async fn instance(
          content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn frame(
+pub(crate) async fn render_frame(
     State(app): State<Arc<AppState>>,
     PathOf((study, series, sop, frame)): PathOf<(String, String, String, String)>,
     QueryOf(query): QueryOf<RenderedQuery>,

@@ -51,16 +51,16 @@ macro_rules! retrieve_route {
 
 retrieve_route!(
     /// Retrieves a study.
-    study, "/dicomweb/studies/{study}", ("study": "Study Instance UID")
+    retrieve_study, "/dicomweb/studies/{study}", ("study": "Study Instance UID")
 );
 retrieve_route!(
     /// Retrieves a series.
-    series, "/dicomweb/studies/{study}/series/{series}",
+    retrieve_series, "/dicomweb/studies/{study}/series/{series}",
     ("study": "Study Instance UID", "series": "Series Instance UID")
 );
 retrieve_route!(
     /// Retrieves an instance.
-    instance, "/dicomweb/studies/{study}/series/{series}/instances/{sop}",
+    retrieve_instance, "/dicomweb/studies/{study}/series/{series}/instances/{sop}",
     ("study": "Study Instance UID", "series": "Series Instance UID", "sop": "SOP Instance UID")
 );
 

@@ -70,27 +70,27 @@ macro_rules! search_route {
 
 search_route!(
     /// Searches for studies.
-    studies, "/dicomweb/studies", Study, ()
+    search_studies, "/dicomweb/studies", Study, ()
 );
 search_route!(
     /// Searches for series.
-    series, "/dicomweb/series", Series, ()
+    search_series, "/dicomweb/series", Series, ()
 );
 search_route!(
     /// Searches for the series of a study.
-    series_of_study, "/dicomweb/studies/{study}/series", Series, ("study": "Study Instance UID")
+    search_series_of_study, "/dicomweb/studies/{study}/series", Series, ("study": "Study Instance UID")
 );
 search_route!(
     /// Searches for instances.
-    instances, "/dicomweb/instances", Instance, ()
+    search_instances, "/dicomweb/instances", Instance, ()
 );
 search_route!(
     /// Searches for the instances of a study.
-    instances_of_study, "/dicomweb/studies/{study}/instances", Instance, ("study": "Study Instance UID")
+    search_instances_of_study, "/dicomweb/studies/{study}/instances", Instance, ("study": "Study Instance UID")
 );
 search_route!(
     /// Searches for the instances of a series.
-    instances_of_series, "/dicomweb/studies/{study}/series/{series}/instances", Instance,
+    search_instances_of_series, "/dicomweb/studies/{study}/series/{series}/instances", Instance,
     ("study": "Study Instance UID", "series": "Series Instance UID")
 );
 

@@ -37,26 +37,26 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         (
             Group::Search,
             group()
-                .routes(routes!(search::studies))
-                .routes(routes!(search::series))
-                .routes(routes!(search::series_of_study))
-                .routes(routes!(search::instances))
-                .routes(routes!(search::instances_of_study))
-                .routes(routes!(search::instances_of_series)),
+                .routes(routes!(search::search_studies))
+                .routes(routes!(search::search_series))
+                .routes(routes!(search::search_series_of_study))
+                .routes(routes!(search::search_instances))
+                .routes(routes!(search::search_instances_of_study))
+                .routes(routes!(search::search_instances_of_series)),
         ),
         (
             Group::Retrieve,
             group()
-                .routes(routes!(retrieve::study))
-                .routes(routes!(retrieve::series))
-                .routes(routes!(retrieve::instance))
-                .routes(routes!(metadata::of_study))
-                .routes(routes!(metadata::of_series))
-                .routes(routes!(metadata::of_instance))
-                .routes(routes!(pixels::frames))
-                .routes(routes!(pixels::bulk))
-                .routes(routes!(rendered::instance))
-                .routes(routes!(rendered::frame)),
+                .routes(routes!(retrieve::retrieve_study))
+                .routes(routes!(retrieve::retrieve_series))
+                .routes(routes!(retrieve::retrieve_instance))
+                .routes(routes!(metadata::metadata_of_study))
+                .routes(routes!(metadata::metadata_of_series))
+                .routes(routes!(metadata::metadata_of_instance))
+                .routes(routes!(pixels::retrieve_frames))
+                .routes(routes!(pixels::retrieve_bulk))
+                .routes(routes!(rendered::render_instance))
+                .routes(routes!(rendered::render_frame)),
         ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),

@@ -119,6 +119,21 @@ fn items_are_followed_and_their_large_values_found() {
 }
 
 #[test]
+fn an_item_may_have_a_character_set_of_its_own() {
+    let mut item = DataSet::default();
+    item.text((0x0008, 0x0005), b"CS", "GB18030");
+    item.set((0x0010, 0x0010), b"PN", Stored::Bytes(b"=\xCD\xF5^\xB6\xAB".to_vec()));
+    let mut plain = DataSet::default();
+    plain.text((0x0010, 0x0010), b"PN", "=王^东");
+    let items = Stored::Sequence(vec![item, plain]);
+    let object = ObjectBuilder::chest(1).charset("ISO_IR 192").set((0x0010, 0x1002), b"SQ", items).build();
+    let described = described(&object);
+    for number in 0..2 {
+        assert_eq!(described["00101002"]["Value"][number]["00100010"]["Value"][0]["Ideographic"], "王^东");
+    }
+}
+
+#[test]
 fn sequences_nested_without_end_are_refused() {
     let mut bytes = Vec::new();
     for _ in 0..200 {
@@ -161,7 +176,7 @@ fn frames_are_handed_out_as_stored() {
         .size(4, 3)
         .frames(2)
         .pixels(samples)
-        .text((0x0028, 0x0008), b"IS", "3")
+        .text((0x0028, 0x0008), b"IS", "5")
         .build();
     assert_eq!(frames(&more, &LIMITS).unwrap_err().code, ErrorCode::CorruptPixelData);
     for (syntax, media_type) in

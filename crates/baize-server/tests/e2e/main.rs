@@ -10,6 +10,7 @@
 
 mod cli;
 mod corpus;
+mod dicomweb;
 mod harness;
 mod kill;
 mod malformed;
