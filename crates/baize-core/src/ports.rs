@@ -2,6 +2,7 @@
 //!
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
+mod archive;
 mod outbox;
 mod triage;
 
@@ -13,6 +14,10 @@ use futures_core::Stream;
 
 use crate::{Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
 
+pub use archive::{
+    Archive, ArchiveLevel, ArchiveQuery, ArchiveRow, Bulk, DayRange, ObjectViews, PictureFormat, Rendering,
+    TextMatch, Window, WindowShape,
+};
 pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
     Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
@@ -123,6 +128,16 @@ pub trait Spool: Send + Sync {
     /// # Errors
     /// `NotFound` or `StorageFailed`.
     async fn get(&self, key: &SpoolKey) -> Result<Bytes, Fault>;
+
+    /// Reads the first `most` bytes of an object, or all of a shorter one.
+    ///
+    /// # Errors
+    /// `NotFound` or `StorageFailed`.
+    async fn start(&self, key: &SpoolKey, most: usize) -> Result<Bytes, Fault> {
+        let mut object = self.get(key).await?;
+        object.truncate(most);
+        Ok(object)
+    }
 
     /// Writes the annotated picture durably, replacing an earlier one.
     ///

@@ -3,8 +3,8 @@
 //!
 //! [`Engine::start`] takes the loaded models and, for a server, the [`Storage`]; the engine then is the
 //! [`Intake`](baize_core::ports::Intake), [`Reader`](baize_core::ports::Reader),
-//! [`Events`](baize_core::ports::Events) and [`HealthCheck`](baize_core::ports::HealthCheck) that the edges
-//! talk to. Without storage it only reads, as `baize infer` does.
+//! [`Events`](baize_core::ports::Events), [`ObjectViews`](baize_core::ports::ObjectViews) and
+//! [`HealthCheck`](baize_core::ports::HealthCheck) that the edges talk to. Without storage it only reads, as `baize infer` does.
 //!
 //! ```text
 //! accept ─▶ spool ─▶ ledger ─▶ feeder ─┐
@@ -31,6 +31,7 @@ mod pool;
 mod post;
 mod read;
 mod shared;
+mod views;
 
 pub use config::{Due, EngineConfig};
 pub use engine::{Engine, Storage};

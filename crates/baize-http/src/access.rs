@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// What a caller is to the hospital.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Triage nurse: has patients assessed, sees the work list, the findings and what comes in.
+    /// Triage nurse: has patients assessed, sees the work list, searches the archive (no pixels), sees the findings and what comes in.
     Nurse,
     /// Radiologist: reads findings, pictures and triage, may have an image read.
     Radiologist,
@@ -60,6 +60,10 @@ pub(crate) enum Group {
     Store,
     /// Having one image read at once.
     Infer,
+    /// Searching the archive.
+    Search,
+    /// Objects of the archive with their pixels.
+    Retrieve,
     /// The work list.
     Studies,
     /// What the models found.
@@ -85,10 +89,10 @@ impl Group {
             Self::Docs => Some(&Role::ALL),
             Self::Store | Self::Outbox => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
-            Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
+            Self::Search | Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
                 Some(&[Nurse, Radiologist, Integrator, Admin])
             }
-            Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
+            Self::Retrieve | Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
             Self::Triage => Some(&[Nurse, Integrator, Admin]),
         }
     }

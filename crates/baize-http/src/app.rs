@@ -6,7 +6,9 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use baize_core::ports::{Events, HealthCheck, Identify, Intake, Outbox, Reader, Spool, Studies};
+use baize_core::ports::{
+    Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Spool, Studies,
+};
 use baize_core::{Clock, ErrorCode};
 use baize_desk::Desk;
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
+use crate::dicomweb::MOST_RETRIEVALS;
 use crate::layers::{Guard, Quota, catch_panics, guard, render, trace};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -33,7 +36,11 @@ pub struct Ports {
     pub reader: Arc<dyn Reader>,
     /// The work list and the findings.
     pub studies: Arc<dyn Studies>,
-    /// Where the annotated pictures are.
+    /// What was received, to be searched.
+    pub archive: Arc<dyn Archive>,
+    /// Makes stored objects readable.
+    pub views: Arc<dyn ObjectViews>,
+    /// Where the objects and the annotated pictures are.
     pub spool: Arc<dyn Spool>,
     /// What happens.
     pub events: Arc<dyn Events>,
@@ -58,6 +65,8 @@ pub(crate) struct AppState {
     pub(crate) authenticator: Option<Authenticator>,
     pub(crate) quota: Arc<Quota>,
     pub(crate) event_seats: Arc<Semaphore>,
+    /// Places for answers that hold whole objects.
+    pub(crate) retrievals: Arc<Semaphore>,
     pub(crate) description: Bytes,
     upload_budget: Arc<Budget>,
 }
@@ -84,6 +93,7 @@ pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
         authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
         quota: Quota::new(config.max_in_flight_per_client),
         event_seats: Arc::new(Semaphore::new(config.max_event_streams.min(Semaphore::MAX_PERMITS))),
+        retrievals: Arc::new(Semaphore::new(MOST_RETRIEVALS)),
         upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
         description: Bytes::from(description),
         ports,

@@ -16,6 +16,7 @@ mod access;
 mod app;
 mod auth;
 mod config;
+mod dicomweb;
 mod dto;
 mod extract;
 mod json_body;

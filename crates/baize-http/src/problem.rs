@@ -6,8 +6,8 @@
 use axum::response::{IntoResponse, Response};
 use baize_core::{ErrorClass, ErrorCode, Fault, Language};
 use baize_desk::{FieldError, Refusal};
-use http::HeaderValue;
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
 
 use crate::dto::{FieldErrorDto, ProblemDto};
 use crate::{language, status};
@@ -20,10 +20,12 @@ const DEFAULT_RETRY_SECONDS: u64 = 5;
 pub(crate) struct Problem {
     fault: Fault,
     /// What was found out before the failure, as the extension member `result`.
-    result: Option<serde_json::Value>,
+    result: Option<Box<serde_json::Value>>,
     /// The fields that were refused, as the extension member `errors`.
     errors: Vec<FieldError>,
     challenge: Option<&'static str>,
+    /// The status where the code's own says less.
+    status: Option<StatusCode>,
 }
 
 impl Problem {
@@ -34,6 +36,12 @@ impl Problem {
     /// A request that is not understood. `detail` names the field and the remedy.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, detail)
+    }
+
+    /// None of the media types that are asked for can be given (RFC 9110 section 15.5.7).
+    pub(crate) fn not_acceptable(detail: impl Into<String>) -> Self {
+        let problem = Self::new(ErrorCode::UnsupportedMediaType, detail);
+        Self { status: Some(StatusCode::NOT_ACCEPTABLE), ..problem }
     }
 
     /// A request whose fields say what cannot be. The detail names none of them: a name may be the caller's own text.
@@ -47,7 +55,7 @@ impl Problem {
 
     /// Adds the extension member `result`.
     pub(crate) fn with_result(mut self, result: serde_json::Value) -> Self {
-        self.result = Some(result);
+        self.result = Some(Box::new(result));
         self
     }
 
@@ -76,7 +84,7 @@ impl Problem {
             code: self.fault.code.as_str().to_owned(),
             detail: self.fault.message,
             instance: request_id.to_owned(),
-            result: self.result,
+            result: self.result.map(|result| *result),
             errors: self.errors.iter().map(|error| FieldErrorDto::of(error, language)).collect(),
         };
         let headers = response.headers_mut();
@@ -90,7 +98,7 @@ impl Problem {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        Self { fault, result: None, errors: Vec::new(), challenge: None }
+        Self { fault, result: None, errors: Vec::new(), challenge: None, status: None }
     }
 }
 
@@ -105,7 +113,8 @@ impl From<Refusal> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = status::of(self.fault.code).into_response();
+        let status = self.status.unwrap_or_else(|| status::of(self.fault.code));
+        let mut response = status.into_response();
         if let Some(seconds) = self.retry_after_seconds() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

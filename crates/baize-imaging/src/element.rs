@@ -74,6 +74,11 @@ impl<'a> Walk<'a> {
         Self { bytes, position: 0, encoding, within_item: false }
     }
 
+    /// A walk over an item, which ends with its bytes or with an end mark.
+    pub(crate) fn item(bytes: &'a [u8], encoding: Encoding) -> Self {
+        Self { within_item: true, ..Self::new(bytes, encoding) }
+    }
+
     /// Bytes walked so far.
     pub(crate) fn position(&self) -> usize {
         self.position
@@ -260,6 +265,6 @@ impl<'a> Element<'a> {
     /// A walk over the elements of the first item of a sequence; `None` where it has none.
     pub(crate) fn first_item(&self) -> Result<Option<Walk<'a>>, Fault> {
         let item = Walk::new(self.value, self.encoding).next_item()?;
-        Ok(item.map(|bytes| Walk { within_item: true, ..Walk::new(bytes, self.encoding) }))
+        Ok(item.map(|bytes| Walk::item(bytes, self.encoding)))
     }
 }

@@ -4,6 +4,7 @@
 //! one look-up per pixel.
 
 use baize_core::Fault;
+use baize_core::ports::Window;
 use ndarray::Array2;
 
 use crate::attributes::{Attributes, tags};
@@ -16,8 +17,12 @@ pub(crate) fn render(
     samples: &Samples<'_>,
     layout: &Layout,
     attributes: &Attributes<'_>,
+    window: Option<Window>,
 ) -> Result<Array2<f32>, Fault> {
-    let chain = Chain::read(layout, attributes)?;
+    let mut chain = Chain::read(layout, attributes)?;
+    if let Some(window) = window {
+        chain.voi = VoiTransform::from(window);
+    }
     let table = chain.table(samples);
     let mut pixels = Vec::with_capacity(layout.samples());
     let mask = chain.mask;

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod codec;
+pub mod describe;
 mod element;
 pub mod fit;
 mod grey;
@@ -14,17 +15,23 @@ mod layout;
 mod lut;
 pub mod overlay;
 mod part10;
+mod picture;
 mod samples;
 mod syntax;
 mod text;
 
-use baize_core::ports::Digest;
+use baize_core::ports::{Digest, Window};
 use baize_core::{Fault, ImageFacts, InstanceIdentity};
 use ndarray::Array2;
 
 use crate::attributes::Attributes;
 
+pub use picture::picture;
+
 pub use fit::{Fitted, Placement, UnitRect, fit};
+
+/// Explicit VR Little Endian.
+const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 
 /// How large an object may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +79,20 @@ pub fn read_header(object: &[u8], limits: &Limits) -> Result<Header, Fault> {
 /// What [`read_header`] refuses, and `NoPixelData`, `MultiFrame`, `NotGrayscale`, `DimensionsTooLarge`,
 /// `UnsupportedTransferSyntax`, `UnsupportedPixelFormat` or `CorruptPixelData`.
 pub fn decode(object: &[u8], limits: &Limits) -> Result<Image, Fault> {
+    decode_through(object, limits, None)
+}
+
+/// [`decode`] through another window than the image's own.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_through(object: &[u8], limits: &Limits, window: Option<Window>) -> Result<Image, Fault> {
     let file = part10::open(object, limits)?;
     let attributes = Attributes::collect(&file.data_set, file.encoding)?;
     let header = header::read(&file, &attributes)?;
     let (layout, pixels) = layout::read(&attributes, &header.facts, limits)?;
     let samples = samples::read(&pixels, &file.transfer_syntax, &layout)?;
-    let pixels = grey::render(&samples, &layout, &attributes)?;
+    let pixels = grey::render(&samples, &layout, &attributes, window)?;
     Ok(Image { header, pixels })
 }
 

@@ -1,6 +1,7 @@
 //! The transformations of the grey-scale pipeline (PS3.3 sections C.11.1 and C.11.2).
 
 use baize_core::Fault;
+use baize_core::ports::{Window, WindowShape};
 
 use crate::attributes::{Attributes, missing, tags};
 use crate::element::malformed;
@@ -50,6 +51,17 @@ pub(crate) enum WindowFunction {
     Linear,
     LinearExact,
     Sigmoid,
+}
+
+impl From<Window> for VoiTransform {
+    fn from(Window { center, width, shape }: Window) -> Self {
+        let function = match shape {
+            WindowShape::Linear if width >= 1.0 => WindowFunction::Linear,
+            WindowShape::Linear | WindowShape::LinearExact => WindowFunction::LinearExact,
+            WindowShape::Sigmoid => WindowFunction::Sigmoid,
+        };
+        Self::Window { function, center, width }
+    }
 }
 
 impl VoiTransform {

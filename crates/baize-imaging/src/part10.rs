@@ -8,7 +8,7 @@ use flate2::read::DeflateDecoder;
 
 use crate::Limits;
 use crate::element::Walk;
-use crate::syntax::{Encoding, encoding};
+use crate::syntax::{Encoding, PixelCodec, encoding, pixel_codec};
 
 const PREAMBLE: usize = 128;
 const META_GROUP: u16 = 0x0002;
@@ -24,6 +24,13 @@ pub(crate) struct Part10<'a> {
     pub(crate) received: &'a [u8],
     /// The data set, inflated.
     pub(crate) data_set: Cow<'a, [u8]>,
+}
+
+impl Part10<'_> {
+    /// The transfer syntax writes pixels in fragments. One that is not known does, since only such are new.
+    pub(crate) fn is_encapsulated(&self) -> bool {
+        pixel_codec(&self.transfer_syntax) != PixelCodec::Native
+    }
 }
 
 /// Takes the file apart.

@@ -1,4 +1,4 @@
-//! The handlers, by what they are about. STOW-RS has a module of its own, `stow`.
+//! The handlers, by what they are about. DICOMweb has modules of its own: `stow` and `dicomweb`.
 
 mod docs;
 mod events;
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use crate::access::Group;
 use crate::app::AppState;
+use crate::dicomweb::{metadata, pixels, rendered, retrieve, search};
 use crate::stow;
 
 type Routes = OpenApiRouter<Arc<AppState>>;
@@ -34,6 +35,30 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         ),
         (Group::Docs, group().routes(routes!(docs::openapi_json))),
         (Group::Store, group().routes(routes!(stow::store_studies)).routes(routes!(stow::store_study))),
+        (
+            Group::Search,
+            group()
+                .routes(routes!(search::search_studies))
+                .routes(routes!(search::search_series))
+                .routes(routes!(search::search_series_of_study))
+                .routes(routes!(search::search_instances))
+                .routes(routes!(search::search_instances_of_study))
+                .routes(routes!(search::search_instances_of_series)),
+        ),
+        (
+            Group::Retrieve,
+            group()
+                .routes(routes!(retrieve::retrieve_study))
+                .routes(routes!(retrieve::retrieve_series))
+                .routes(routes!(retrieve::retrieve_instance))
+                .routes(routes!(metadata::metadata_of_study))
+                .routes(routes!(metadata::metadata_of_series))
+                .routes(routes!(metadata::metadata_of_instance))
+                .routes(routes!(pixels::retrieve_frames))
+                .routes(routes!(pixels::retrieve_bulk))
+                .routes(routes!(rendered::render_instance))
+                .routes(routes!(rendered::render_frame)),
+        ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),
         (Group::Findings, group().routes(routes!(findings::of_study))),

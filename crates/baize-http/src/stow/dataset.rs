@@ -5,6 +5,7 @@ use baize_core::{InstanceIdentity, StudyUid};
 use serde_json::{Map, Value, json};
 
 use super::{Fate, reason};
+use crate::dicomweb::{instance_url, study_url};
 use crate::dto::StowResponse;
 
 const RETRIEVE_URL: &str = "00081190";
@@ -67,15 +68,6 @@ fn reference(identity: &InstanceIdentity) -> Map<String, Value> {
     item.insert(REFERENCED_SOP_CLASS.into(), element("UI", identity.sop_class.as_str()));
     item.insert(REFERENCED_SOP_INSTANCE.into(), element("UI", identity.sop.as_str()));
     item
-}
-
-fn study_url(public_url: &str, study: &StudyUid) -> String {
-    format!("{public_url}/dicomweb/studies/{study}")
-}
-
-fn instance_url(public_url: &str, identity: &InstanceIdentity) -> String {
-    let InstanceIdentity { study, series, sop, .. } = identity;
-    format!("{public_url}/dicomweb/studies/{study}/series/{series}/instances/{sop}")
 }
 
 /// For the description of the interface.

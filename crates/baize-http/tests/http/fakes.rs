@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Acceptance, Appended, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Digest, Door, Event,
-    EventStream, Events, Health, HealthCheck, Identify, InstanceRecord, Intake, Novelty, Outbox, Progress,
-    Reader, Reading, Spool, SpoolKey, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
+    Acceptance, Appended, Archive, ArchiveQuery, ArchiveRow, Bulk, Delivery, DeliveryId, DeliveryQuery,
+    DeliveryState, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify, InstanceRecord,
+    Intake, Novelty, ObjectViews, Outbox, Progress, Reader, Reading, Rendering, Spool, SpoolKey, Studies,
+    StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
@@ -31,6 +32,8 @@ pub(crate) struct World {
     pub(crate) accepted: Mutex<Vec<(Bytes, Door, Lane)>>,
     pub(crate) lanes_read: Mutex<Vec<Lane>>,
     pub(crate) listed: Mutex<Vec<(Option<Timestamp>, usize)>>,
+    pub(crate) searched: Mutex<Vec<ArchiveQuery>>,
+    pub(crate) spool_has_lost: Mutex<Option<SpoolKey>>,
     pub(crate) triage: Mutex<Vec<TriageEntry>>,
     pub(crate) triage_is_broken: AtomicBool,
     pub(crate) deliveries: Mutex<Vec<Delivery>>,
@@ -48,6 +51,8 @@ impl World {
             accepted: Mutex::default(),
             lanes_read: Mutex::default(),
             listed: Mutex::default(),
+            searched: Mutex::default(),
+            spool_has_lost: Mutex::default(),
             triage: Mutex::default(),
             triage_is_broken: AtomicBool::new(false),
             deliveries: Mutex::default(),
@@ -256,8 +261,11 @@ impl Spool for World {
         unreachable!("the edge stores through the intake")
     }
 
-    async fn get(&self, _: &SpoolKey) -> Result<Bytes, Fault> {
-        unreachable!("the edge gives no objects out")
+    async fn get(&self, key: &SpoolKey) -> Result<Bytes, Fault> {
+        if self.spool_has_lost.lock().unwrap().as_ref() == Some(key) {
+            return Err(Fault::new(ErrorCode::StorageFailed, "The disk did not answer."));
+        }
+        Ok(Bytes::from(format!("object {}", key.0)))
     }
 
     async fn put_overlay(&self, _: &StudyUid, _: &SopUid, _: &ModelRef, _: Bytes) -> Result<(), Fault> {
@@ -266,6 +274,70 @@ impl Spool for World {
 
     async fn overlay(&self, _: &StudyUid, _: &SopUid, model: &ModelRef) -> Result<Option<Bytes>, Fault> {
         Ok((model.version == "0.1.0").then(|| Bytes::from_static(PNG)))
+    }
+}
+
+/// The instances of the only study, one row each at every level.
+#[async_trait]
+impl Archive for World {
+    async fn find(&self, query: ArchiveQuery) -> Result<Vec<ArchiveRow>, Fault> {
+        self.searched.lock().unwrap().push(query.clone());
+        let rows = ["1.2.1", "1.2.2", "1.2.3"].map(|sop| ArchiveRow {
+            identity: identity("1.2", sop),
+            spool_key: SpoolKey(sop.into()),
+            modalities: vec!["CR".into()],
+            study_series: 1,
+            study_instances: 3,
+            series_instances: 3,
+        });
+        let is_wanted = |row: &ArchiveRow| {
+            let ArchiveQuery { studies, sops, .. } = &query;
+            (studies.is_empty() || studies.contains(&row.identity.study))
+                && (sops.is_empty() || sops.contains(&row.identity.sop))
+        };
+        Ok(rows.into_iter().filter(is_wanted).skip(query.offset).take(query.limit).collect())
+    }
+}
+
+#[async_trait]
+impl ObjectViews for World {
+    async fn header(&self, start: Bytes) -> Result<Option<String>, Fault> {
+        let sop = String::from_utf8_lossy(&start).replace("object ", "");
+        let number = sop.rsplit('.').next().unwrap().to_owned();
+        Ok(Some(
+            serde_json::json!({
+                "00080030": { "vr": "TM", "Value": [format!("08{number}000")] },
+                "00100010": { "vr": "PN", "Value": [{ "Ideographic": PATIENT }] },
+                "00180015": { "vr": "CS", "Value": ["CHEST"] },
+                "00280010": { "vr": "US", "Value": [64] },
+            })
+            .to_string(),
+        ))
+    }
+
+    async fn metadata(&self, object: Bytes, bulk_url: String) -> Result<String, Fault> {
+        let object = String::from_utf8_lossy(&object).into_owned();
+        Ok(serde_json::json!({ "object": object, "bulk": bulk_url }).to_string())
+    }
+
+    async fn frames(&self, _: Bytes) -> Result<Bulk, Fault> {
+        Ok(Bulk {
+            media_type: "image/jp2".into(),
+            transfer_syntax: "1.2.840.10008.1.2.4.90".into(),
+            parts: vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")],
+        })
+    }
+
+    async fn bulk(&self, object: Bytes, path: String) -> Result<Bulk, Fault> {
+        if path != "7FE00010" {
+            return Err(Fault::new(ErrorCode::NotFound, "bulk: nothing there"));
+        }
+        let (media_type, transfer_syntax) = ("application/octet-stream".into(), "1.2.840.10008.1.2.1".into());
+        Ok(Bulk { media_type, transfer_syntax, parts: vec![object] })
+    }
+
+    async fn render(&self, _: Bytes, rendering: Rendering) -> Result<Bytes, Fault> {
+        Ok(Bytes::from(format!("{rendering:?}")))
     }
 }
 

@@ -28,6 +28,22 @@ fn operations(document: &Value) -> BTreeMap<(String, String), Value> {
 fn the_routes_are_these() {
     let documented: Vec<_> = operations(&document()).into_keys().collect();
     let expected = [
+        ("GET", "/dicomweb/instances"),
+        ("GET", "/dicomweb/series"),
+        ("GET", "/dicomweb/studies"),
+        ("GET", "/dicomweb/studies/{study}"),
+        ("GET", "/dicomweb/studies/{study}/instances"),
+        ("GET", "/dicomweb/studies/{study}/metadata"),
+        ("GET", "/dicomweb/studies/{study}/series"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances/{sop}"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances/{sop}/bulkdata/{value}"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances/{sop}/frames/{frames}"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances/{sop}/frames/{frames}/rendered"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances/{sop}/metadata"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/instances/{sop}/rendered"),
+        ("GET", "/dicomweb/studies/{study}/series/{series}/metadata"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/openapi.json"),
@@ -56,7 +72,16 @@ async fn every_documented_route_is_served_with_a_documented_status() {
     app.shutdown.cancel();
     let visit = app.triage(r#"{"chief_complaint": "胸痛"}"#).await.json()["id"].as_str().unwrap().to_owned();
     for ((method, path), operation) in operations(&document()) {
-        let concrete = path.replace("{study}", "1.2").replace("{sop}", "1.2.1").replace("{id}", &visit);
+        let concrete = [
+            ("{study}", "1.2"),
+            ("{series}", "1.5"),
+            ("{sop}", "1.2.1"),
+            ("{frames}", "1"),
+            ("{value}", "7FE00010"),
+            ("{id}", visit.as_str()),
+        ]
+        .into_iter()
+        .fold(path.clone(), |path, (part, value)| path.replace(part, value));
         let request = Request::builder().method(method.as_str()).uri(concrete).body(Body::empty()).unwrap();
         let status = app.send(request).await.status.as_u16();
         assert!(!matches!(status, 404 | 405), "{method} {path} is not served");

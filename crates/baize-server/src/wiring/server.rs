@@ -78,6 +78,8 @@ impl Server {
             identify: engine.clone(),
             reader: engine.clone(),
             studies: ledger.clone(),
+            archive: ledger.clone(),
+            views: engine.clone(),
             spool,
             events: engine.clone(),
             desk,

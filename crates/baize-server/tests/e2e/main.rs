@@ -10,11 +10,12 @@
 
 mod cli;
 mod corpus;
+mod dicomweb;
 mod harness;
 mod kill;
 mod malformed;
-mod outbox;
 mod objects;
+mod outbox;
 mod privacy;
 mod server;
 mod triage;

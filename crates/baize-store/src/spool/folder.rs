@@ -1,7 +1,7 @@
 //! The folder itself: placing, counting and removing files.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -70,6 +70,18 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The first bytes at a relative path; `None` where there is no such file.
+    pub(super) fn start(&self, relative: &Path, most: usize) -> io::Result<Option<Bytes>> {
+        let file = match fs::File::open(self.root.join(relative)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(most as u64).read_to_end(&mut bytes)?;
+        Ok(Some(bytes.into()))
     }
 
     pub(super) fn used_bytes(&self) -> u64 {

@@ -88,6 +88,13 @@ impl Spool for FolderSpool {
         found.ok_or_else(|| Fault::new(ErrorCode::NotFound, "the object is not in the spool"))
     }
 
+    async fn start(&self, key: &SpoolKey, most: usize) -> Result<Bytes, Fault> {
+        let path = object_path(key)?;
+        let read = move |folder: &Folder| folder.start(&path, most).map_err(|error| io_fault(&error));
+        let found = self.run(read).await?;
+        found.ok_or_else(|| Fault::new(ErrorCode::NotFound, "the object is not in the spool"))
+    }
+
     async fn put_overlay(
         &self,
         study: &StudyUid,

@@ -5,6 +5,7 @@
 //! neither wait for the writer nor hold it up.
 
 mod admit;
+mod archive;
 mod convert;
 mod jobs;
 mod outbox;
@@ -21,9 +22,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Consignment, Delivery, DeliveryId, DeliveryQuery, InstanceRecord, Job, JobId,
-    Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, Settlement, Studies, StudySummary,
-    TriageEntry, TriageRecords, VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, Consignment, Delivery, DeliveryId, DeliveryQuery,
+    InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient,
+    Settlement, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
@@ -45,7 +46,7 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`TriageRecords`] and [`OutboxRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`Archive`], [`TriageRecords`] and [`OutboxRecords`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -130,6 +131,13 @@ impl Studies for SqliteLedger {
     async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
         let study = study.clone();
         self.readers.read(move |db| studies::instances(db, &study)).await
+    }
+}
+
+#[async_trait]
+impl Archive for SqliteLedger {
+    async fn find(&self, query: ArchiveQuery) -> Result<Vec<ArchiveRow>, Fault> {
+        self.readers.read(move |db| archive::find(db, &query)).await
     }
 }
 

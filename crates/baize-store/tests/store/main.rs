@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests may fail loudly")]
 
+mod archive;
 mod conformance;
 mod crash;
 mod fixtures;

@@ -1,0 +1,218 @@
+//! What a client takes (PS3.18 section 8.7).
+
+use baize_core::ports::PictureFormat;
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+use crate::media::MediaType;
+use crate::problem::Problem;
+
+const OCTETS: &str = "application/octet-stream";
+
+/// How objects or frames are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// `multipart/related`.
+    Multipart,
+    /// The only one as it is.
+    Single,
+}
+
+/// The media types that a client takes, the dearest first.
+pub(super) struct Accepted(Vec<MediaType>);
+
+impl Accepted {
+    /// From the header; everything where there is none. What is malformed is passed over.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let lists = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        Self::read(lists)
+    }
+
+    /// From the query parameter `accept`, which wins (PS3.18 section 8.7.5), or else from the header.
+    pub(super) fn of_query(parameter: Option<&str>, headers: &HeaderMap) -> Self {
+        parameter.map_or_else(|| Self::of(headers), |list| Self::read([list].into_iter()))
+    }
+
+    fn read<'a>(lists: impl Iterator<Item = &'a str>) -> Self {
+        let mut weighted: Vec<(f32, MediaType)> = Vec::new();
+        let mut is_empty = true;
+        for entry in lists.flat_map(entries) {
+            is_empty = false;
+            let Some(media) = MediaType::parse(entry) else { continue };
+            let quality = media.parameter("q").map_or(1.0, |text| text.parse().unwrap_or(0.0));
+            if quality > 0.0 {
+                weighted.push((quality, media));
+            }
+        }
+        if is_empty {
+            weighted.extend(MediaType::parse("*/*").map(|all| (1.0, all)));
+        }
+        weighted.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        Self(weighted.into_iter().map(|(_, media)| media).collect())
+    }
+
+    /// Checks that DICOM JSON is taken.
+    pub(super) fn json(&self) -> Result<(), Problem> {
+        let json = ["application/dicom+json", "application/json", "application/*", "*/*"];
+        if self.0.iter().any(|media| json.contains(&media.essence.as_str())) {
+            return Ok(());
+        }
+        Err(Problem::not_acceptable("Accept: only application/dicom+json is given here."))
+    }
+
+    /// How objects of these transfer syntaxes are given. They are given as they were received: a client that
+    /// names another transfer syntax gets nothing. The standard lets Explicit VR Little Endian be meant where none
+    /// is named; here the stored one is, since a converted object would not be what was sent.
+    pub(super) fn objects(&self, transfer_syntaxes: &[&str]) -> Result<Packing, Problem> {
+        let fits = |media: &MediaType| {
+            let asked = media.parameter("transfer-syntax");
+            transfer_syntaxes.iter().all(|stored| asked.is_none_or(|asked| asked == "*" || asked == *stored))
+        };
+        for media in self.0.iter().filter(|media| fits(media)) {
+            let root = media.parameter("type").unwrap_or("application/dicom").to_ascii_lowercase();
+            match media.essence.as_str() {
+                "multipart/related"
+                    if matches!(root.as_str(), "application/dicom" | "application/*" | "*/*") =>
+                {
+                    return Ok(Packing::Multipart);
+                }
+                "multipart/*" | "*/*" => return Ok(Packing::Multipart),
+                "application/dicom" | "application/*" if transfer_syntaxes.len() == 1 => {
+                    return Ok(Packing::Single);
+                }
+                _ => {}
+            }
+        }
+        Err(Problem::not_acceptable(
+            "Accept: objects are given as multipart/related; type=\"application/dicom\", or a single one as \
+             application/dicom, in the transfer syntax that they were received in.",
+        ))
+    }
+
+    /// How frames are given that are encoded so.
+    pub(super) fn frames(
+        &self,
+        media_type: &str,
+        transfer_syntax: &str,
+        count: usize,
+    ) -> Result<Packing, Problem> {
+        for media in &self.0 {
+            let asked = media.parameter("transfer-syntax");
+            // Viewers ask for octet streams of any transfer syntax and mean whatever is stored.
+            let anything = |wanted: &str| wanted == OCTETS && asked == Some("*");
+            let fits = |wanted: &str| {
+                let kind = media_type.split('/').next().unwrap_or_default();
+                let same = wanted == "*/*" || wanted == media_type || wanted.strip_suffix("/*") == Some(kind);
+                (same && asked.is_none_or(|asked| asked == "*" || asked == transfer_syntax))
+                    || anything(wanted)
+            };
+            match media.essence.as_str() {
+                "multipart/related" | "multipart/*" => {
+                    let root = media.parameter("type").unwrap_or("*/*").to_ascii_lowercase();
+                    if fits(&root) {
+                        return Ok(Packing::Multipart);
+                    }
+                }
+                "*/*" if fits("*/*") => return Ok(Packing::Multipart),
+                essence if count == 1 && fits(essence) => return Ok(Packing::Single),
+                _ => {}
+            }
+        }
+        Err(Problem::not_acceptable(format!(
+            "Accept: these are stored as {media_type} with transfer syntax {transfer_syntax}, and given as such."
+        )))
+    }
+
+    /// The format of a picture; the quality is one of JPEG.
+    pub(super) fn picture(&self, quality: u8) -> Result<PictureFormat, Problem> {
+        for media in &self.0 {
+            match media.essence.as_str() {
+                // The default of the standard for a single frame.
+                "image/jpeg" | "image/jpg" | "image/*" | "*/*" => return Ok(PictureFormat::Jpeg(quality)),
+                "image/png" => return Ok(PictureFormat::Png),
+                _ => {}
+            }
+        }
+        Err(Problem::not_acceptable("Accept: pictures are given as image/jpeg or image/png."))
+    }
+}
+
+/// The entries of a list, in which a quoted text may hold commas.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let at_comma = move |character: char| {
+        quoted ^= character == '"';
+        character == ',' && !quoted
+    };
+    list.split(at_comma).map(str::trim).filter(|entry| !entry.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(text: &str) -> Accepted {
+        let mut headers = HeaderMap::new();
+        if !text.is_empty() {
+            headers.insert(ACCEPT, text.parse().unwrap());
+        }
+        Accepted::of(&headers)
+    }
+
+    #[test]
+    fn objects_are_given_as_stored_or_not_at_all() {
+        const LITTLE: &str = "1.2.840.10008.1.2.1";
+        for (accept, expected) in [
+            ("", Some(Packing::Multipart)),
+            ("*/*", Some(Packing::Multipart)),
+            ("multipart/related; type=\"application/dicom\"", Some(Packing::Multipart)),
+            ("multipart/related; type=\"application/dicom\"; transfer-syntax=*", Some(Packing::Multipart)),
+            (
+                "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1",
+                Some(Packing::Multipart),
+            ),
+            ("multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.4.50", None),
+            ("multipart/related; type=\"a,b\", application/dicom", Some(Packing::Single)),
+            ("application/dicom, multipart/related; q=0.5", Some(Packing::Single)),
+            ("application/dicom; q=0", None),
+            ("text/html", None),
+        ] {
+            assert_eq!(accepted(accept).objects(&[LITTLE]).ok(), expected, "{accept}");
+        }
+        assert!(accepted("application/dicom").objects(&[LITTLE, LITTLE]).is_err(), "two do not fit into one");
+    }
+
+    #[test]
+    fn frames_are_given_as_stored_or_not_at_all() {
+        for (accept, count, expected) in [
+            ("*/*", 2, Some(Packing::Multipart)),
+            ("multipart/related; type=\"image/jp2\"", 2, Some(Packing::Multipart)),
+            ("multipart/related; type=\"image/*\"", 2, Some(Packing::Multipart)),
+            ("multipart/related; type=\"image/jpeg\"", 2, None),
+            (
+                "multipart/related; type=application/octet-stream; transfer-syntax=*",
+                2,
+                Some(Packing::Multipart),
+            ),
+            ("multipart/related; type=application/octet-stream", 2, None),
+            ("image/jp2", 1, Some(Packing::Single)),
+            ("image/jp2", 2, None),
+            ("image/jp2; transfer-syntax=1.2.3", 1, None),
+        ] {
+            let found = accepted(accept).frames("image/jp2", "1.2.840.10008.1.2.4.90", count);
+            assert_eq!(found.ok(), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn pictures_follow_the_weights() {
+        for (accept, expected) in [
+            ("", Some(PictureFormat::Jpeg(80))),
+            ("image/png", Some(PictureFormat::Png)),
+            ("image/jpeg;q=0.2, image/png;q=0.9", Some(PictureFormat::Png)),
+            ("image/gif", None),
+        ] {
+            assert_eq!(accepted(accept).picture(80).ok(), expected, "{accept}");
+        }
+    }
+}
