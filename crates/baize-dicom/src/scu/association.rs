@@ -137,7 +137,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<S> {
         loop {
             let values = match self.link.receive().await {
                 Ok(Pdu::PData { data }) => data,
-                Ok(Pdu::AbortRQ { .. }) => return Err(LinkLost("the peer aborted the association".to_owned())),
+                Ok(Pdu::AbortRQ { .. }) => {
+                    return Err(LinkLost("the peer aborted the association".to_owned()));
+                }
                 Ok(_) => {
                     self.link.abort(AbortReason::UnexpectedPdu).await;
                     return Err(LinkLost("the peer sent something else than an answer".to_owned()));

@@ -130,7 +130,8 @@ impl Handover for Storing {
             .transfer_syntaxes()
             .find_map(|syntax| Some((association.context(&name.sop_class, syntax)?, syntax.to_owned())));
         let Some((context, syntax)) = agreed else {
-            let comment = format!("the peer accepts no presentation context for SOP class {}", name.sop_class);
+            let comment =
+                format!("the peer accepts no presentation context for SOP class {}", name.sop_class);
             return Ok(PeerAnswer::NotTaken(comment));
         };
         let data_set = match outgoing.data_set_in(&syntax) {

@@ -47,8 +47,9 @@ impl<'a> Outgoing<'a> {
         if transfer_syntax == self.transfer_syntax {
             return Ok(Cow::Borrowed(self.data_set));
         }
-        let object = InMemDicomObject::read_dataset_with_ts(self.data_set, &EXPLICIT_VR_LITTLE_ENDIAN.erased())
-            .map_err(|error| error.to_string())?;
+        let object =
+            InMemDicomObject::read_dataset_with_ts(self.data_set, &EXPLICIT_VR_LITTLE_ENDIAN.erased())
+                .map_err(|error| error.to_string())?;
         let mut converted = Vec::with_capacity(self.data_set.len());
         object
             .write_dataset_with_ts(&mut converted, &IMPLICIT_VR_LITTLE_ENDIAN.erased())
