@@ -1,5 +1,5 @@
 //! Other people's messages: each parses, comes back byte for byte, and those of known types are read.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test code")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
