@@ -1,6 +1,6 @@
 //! Result objects: what they say, and that implementations of other people read the same from them.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests may")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 mod characters;
 mod content;

@@ -38,27 +38,50 @@ fn dcmtk_is_there() -> bool {
 /// A loopback port behind which each connection gets a storescp of its own, which ends with it.
 struct StoreScp {
     address: SocketAddr,
+    options: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
+}
+
+fn texts(options: &[&str]) -> Vec<String> {
+    options.iter().map(|option| (*option).to_owned()).collect()
+}
+
+/// Opens a port that this test had before; a process that another test is about to start may still hold it.
+async fn bind(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            bound => return bound.unwrap(),
+        }
+    }
 }
 
 impl StoreScp {
     async fn start(address: SocketAddr, folder: &Path, options: &[&str]) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = bind(address).await;
         let address = listener.local_addr().unwrap();
         let folder = folder.to_owned();
-        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let options = Arc::new(Mutex::new(texts(options)));
+        let current = Arc::clone(&options);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let stream = stream.into_std().unwrap();
                 stream.set_nonblocking(false).unwrap();
                 let mut command = Command::new(STORESCP);
                 command.args(["--inetd", "-ts", "20", "-ta", "20", "-td", "20", "-od"]).arg(&folder);
-                command.args(&options).stdin(Stdio::from(OwnedFd::from(stream)));
+                command.args(&*current.lock().unwrap()).stdin(Stdio::from(OwnedFd::from(stream)));
                 let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
                 tokio::task::spawn_blocking(move || child.wait());
             }
         });
-        Self { address, task }
+        Self { address, options, task }
+    }
+
+    /// The options of the processes to come.
+    fn change(&self, options: &[&str]) {
+        *self.options.lock().unwrap() = texts(options);
     }
 
     async fn stop(self) -> SocketAddr {
@@ -126,8 +149,8 @@ async fn dcmtk_storescp_that_fails_at_first_gets_everything_in_the_end() {
     {
         let (folder, archive) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let hospital = Hospital::open(folder.path());
-        let bad = StoreScp::start(ANY_PORT, archive.path(), &[option]).await;
-        let courier = Arc::new(scu(bad.address, PATIENT));
+        let peer = StoreScp::start(ANY_PORT, archive.path(), &[option]).await;
+        let courier = Arc::new(scu(peer.address, PATIENT));
         let service = hospital.service(TWO, vec![destination("pacs", 1, courier)]).await;
         hospital.report(1, 1, Lane::Routine).await;
         for _ in 0..3 {
@@ -137,12 +160,11 @@ async fn dcmtk_storescp_that_fails_at_first_gets_everything_in_the_end() {
             assert!(first.comment.as_ref().unwrap().starts_with(said), "{option}: {first:?}");
             hospital.wait_out();
         }
-        let address = bad.stop().await;
-        let good = StoreScp::start(address, archive.path(), &[]).await;
+        peer.change(&[]);
         service.deliver_due("pacs").await.unwrap();
         assert_eq!(hospital.states().await, [Acknowledged, Acknowledged], "{option}");
         assert_eq!(kept(&archive), expected("1.2.1.1", EXPLICIT), "{option}");
-        good.stop().await;
+        peer.stop().await;
     }
 }
 

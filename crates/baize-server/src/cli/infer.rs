@@ -141,7 +141,7 @@ impl Infer {
         Ok(Some(target))
     }
 
-    /// Writes the result objects of an image that has a result, in the reader's language.
+    /// Writes the result objects of an image that has a result, in the reader's language. A result of ours gets none.
     async fn write_objects(
         &self,
         source: Result<Bytes, Fault>,
@@ -151,6 +151,9 @@ impl Infer {
         let (Some(folder), Ok(source), Ok(reading)) = (self.objects.clone(), source, result) else {
             return Ok(Vec::new());
         };
+        if results::is_ours(&source) {
+            return Ok(Vec::new());
+        }
         let (report, png) = (reading.report.clone(), reading.overlay_png.clone());
         let write_all = move || {
             let objects = results::objects_in(reader, &source, &report, png.as_deref(), SystemClock.now())?;

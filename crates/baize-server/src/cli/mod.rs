@@ -1,6 +1,7 @@
 //! The verbs of the command line.
 
 mod doctor;
+mod hl7;
 mod infer;
 mod key;
 mod language;
@@ -67,6 +68,8 @@ enum Verb {
     Models(models::Models),
     /// Says which device and models are there and what is misconfigured.
     Doctor(ConfigurationFlags),
+    /// Checks HL7 v2 messages.
+    Hl7(hl7::Hl7),
     /// Makes an API key.
     Key(key::Key),
 }
@@ -94,6 +97,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Eval(eval) => eval.run(),
         Verb::Models(models) => models.run(),
         Verb::Doctor(configuration) => doctor::run(configuration.load()),
+        Verb::Hl7(hl7) => hl7.run(),
         Verb::Key(key) => key.run(),
     }
 }

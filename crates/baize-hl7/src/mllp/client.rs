@@ -1,0 +1,164 @@
+//! The client: sends a message and says truthfully what the peer answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig as TlsConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tracing::{debug, warn};
+
+use super::frame::Frame;
+use super::link::{Link, Patience};
+use crate::codec::{Limits, Message};
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// How to speak TLS to a peer.
+#[derive(Clone)]
+pub struct ClientTls {
+    /// Whom to believe, and the own certificate where the peer wants one.
+    pub config: Arc<TlsConfig>,
+    /// The name that the peer's certificate must have.
+    pub server_name: ServerName<'static>,
+}
+
+/// Where and how to send.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// `host:port`.
+    pub address: String,
+    /// For connecting, the TLS handshake included, and for writing a message.
+    pub connect_timeout: Duration,
+    /// For the answer.
+    pub answer_timeout: Duration,
+    /// What an answer may take.
+    pub limits: Limits,
+    /// Speak TLS.
+    pub tls: Option<ClientTls>,
+}
+
+/// What became of a message that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// AA; or CA, where the message asked for no application acknowledgement.
+    Accepted,
+    /// AE or CE: the peer has trouble with it. Holds MSA-3 or ERR-8 as the peer wrote it.
+    Error(String),
+    /// AR or CR: the peer will not take it. Holds MSA-3 or ERR-8 as the peer wrote it.
+    Rejected(String),
+    /// No word, or none that can be understood: the peer may have the message or not. Sending it again with the
+    /// same control ID is right.
+    NoAnswer(String),
+}
+
+/// A connection to one peer, opened when it is needed. One message is under way at a time.
+pub struct Client {
+    config: ClientConfig,
+    link: Mutex<Option<Link<Box<dyn Stream>>>>,
+}
+
+impl Client {
+    /// Connects with the first message.
+    pub fn new(config: ClientConfig) -> Self {
+        Self { config, link: Mutex::new(None) }
+    }
+
+    /// Sends a message and waits for its acknowledgement. A connection on which anything went wrong is not used
+    /// again, so that a late answer cannot be taken for the next message's.
+    pub async fn send(&self, message: &Message) -> Answer {
+        let Some(bytes) = message.to_bytes() else {
+            return Answer::Rejected("the message has a character that its character set lacks".to_owned());
+        };
+        let Some(control_id) = message.control_id() else {
+            return Answer::Rejected("the message has no control ID".to_owned());
+        };
+        let mut kept = self.link.lock().await;
+        // Taken out: were this future dropped, the connection would go with it.
+        let mut idle = kept.take();
+        if let Some(link) = &mut idle
+            && link.poll().await.is_some()
+        {
+            // Closed meanwhile, or something came that belongs to no message of ours.
+            idle = None;
+        }
+        let mut link = match idle {
+            Some(link) => link,
+            None => match self.connect().await {
+                Ok(link) => link,
+                Err(reason) => return Answer::NoAnswer(reason),
+            },
+        };
+        if let Err(error) = link.send(&bytes).await {
+            return Answer::NoAnswer(format!("not sent: {error}"));
+        }
+        let wait = self.answer(&mut link, message, &control_id);
+        let answer = timeout(self.config.answer_timeout, wait)
+            .await
+            .unwrap_or_else(|_| Answer::NoAnswer("no answer in time".to_owned()));
+        if matches!(answer, Answer::NoAnswer(_)) {
+            link.close().await;
+        } else {
+            *kept = Some(link);
+        }
+        answer
+    }
+
+    async fn connect(&self) -> Result<Link<Box<dyn Stream>>, String> {
+        let config = &self.config;
+        let connect = async {
+            let stream = TcpStream::connect(&config.address).await?;
+            stream.set_nodelay(true)?;
+            let Some(tls) = &config.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
+            let connector = TlsConnector::from(Arc::clone(&tls.config));
+            let stream = connector.connect(tls.server_name.clone(), stream).await?;
+            Ok::<_, std::io::Error>(Box::new(stream) as Box<dyn Stream>)
+        };
+        let stream = timeout(config.connect_timeout, connect)
+            .await
+            .map_err(|_| "not connected in time".to_owned())?
+            .map_err(|error| format!("not connected: {error}"))?;
+        debug!(address = config.address, "hl7 connection opened");
+        // The answer's own time is kept by `send`.
+        let patience = Patience { idle: config.answer_timeout, frame: config.connect_timeout };
+        Ok(Link::new(stream, config.limits.max_bytes, patience))
+    }
+
+    /// Waits for the acknowledgement that settles the message.
+    async fn answer(&self, link: &mut Link<Box<dyn Stream>>, message: &Message, control_id: &str) -> Answer {
+        // Table 0155: with AL an application acknowledgement follows; before it, a commit is no last word.
+        let more = message.at("MSH", 16, 1).as_deref() == Some("AL");
+        loop {
+            let bytes = match link.next().await {
+                Ok(Frame::Message(bytes)) => bytes,
+                Ok(Frame::Garbage(_)) => continue,
+                Ok(Frame::TooLong { .. }) => {
+                    return Answer::NoAnswer("the answer is longer than the limit".to_owned());
+                }
+                Err(error) => return Answer::NoAnswer(error.to_string()),
+            };
+            let Ok(parsed) = Message::parse(&bytes, &self.config.limits) else {
+                return Answer::NoAnswer("the answer is no HL7 message".to_owned());
+            };
+            let ack = parsed.message;
+            if ack.at("MSA", 2, 1).as_deref() != Some(control_id) {
+                // An answer without the control ID may be to anything, and one with another is a late one.
+                warn!("an acknowledgement of another message was passed over");
+                continue;
+            }
+            let said = || ack.at("MSA", 3, 1).or_else(|| ack.at("ERR", 8, 1)).unwrap_or_default();
+            return match ack.at("MSA", 1, 1).as_deref() {
+                Some("CA") if more => continue,
+                Some("AA" | "CA") => Answer::Accepted,
+                Some("AE" | "CE") => Answer::Error(said()),
+                Some("AR" | "CR") => Answer::Rejected(said()),
+                _ => Answer::NoAnswer("the answer has no code of table 0008".to_owned()),
+            };
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Frames as networks and careless senders deliver them.
+
+use std::time::Duration;
+
+use crate::harness::{Running, framed, message, pair};
+
+#[tokio::test]
+async fn split_and_glued_frames_are_each_answered_in_order() {
+    let server = Running::start(|_| {}).await;
+    let mut socket = server.socket().await;
+    for byte in framed(&message("1")) {
+        socket.write(&[byte]).await;
+    }
+    assert_eq!(socket.answer().await, pair("AA", "1"));
+    socket.write(&[framed(&message("2")), framed(&message("E3")), framed(&message("R4"))].concat()).await;
+    for (code, id) in [("AA", "2"), ("AE", "E3"), ("AR", "R4")] {
+        assert_eq!(socket.answer().await, pair(code, id));
+    }
+    assert_eq!(server.memory.kept(), ["1", "2"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn garbage_between_frames_is_passed_over() {
+    let server = Running::start(|_| {}).await;
+    let mut socket = server.socket().await;
+    socket.write(b"GET / HTTP/1.1\r\n\r\n").await;
+    socket.write(&framed(&message("1"))).await;
+    assert_eq!(socket.answer().await, pair("AA", "1"));
+    // A frame that is begun anew without an end.
+    socket.write(&[b"\x0bMSH|^~\\&|never".to_vec(), framed(&message("2"))].concat()).await;
+    assert_eq!(socket.answer().await, pair("AA", "2"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_is_accepted_and_not_taken_twice() {
+    let server = Running::start(|_| {}).await;
+    for _ in 0..3 {
+        let mut socket = server.socket().await;
+        socket.write(&framed(&message("1"))).await;
+        assert_eq!(socket.answer().await, pair("AA", "1"));
+    }
+    // The same control ID with another content is another message.
+    let mut socket = server.socket().await;
+    socket.write(&framed(&[message("1"), b"PV1|1|E\r".to_vec()].concat())).await;
+    assert_eq!(socket.answer().await, pair("AA", "1"));
+    // What was not accepted is tried again.
+    for _ in 0..2 {
+        socket.write(&framed(&message("E2"))).await;
+        assert_eq!(socket.answer().await, pair("AE", "E2"));
+    }
+    assert_eq!(server.memory.kept(), ["1", "1"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_acknowledgement_is_not_answered() {
+    let server = Running::start(|_| {}).await;
+    let mut socket = server.socket().await;
+    socket.write(&framed(b"MSH|^~\\&|A|B|C|D|2026||ACK|9|P|2.5.1\rMSA|AA|1\r")).await;
+    socket.write(&framed(&message("1"))).await;
+    assert_eq!(socket.answer().await, pair("AA", "1"));
+    assert_eq!(server.memory.kept(), ["1"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_cut_within_a_frame_leaves_nothing_behind() {
+    let server = Running::start(|_| {}).await;
+    let frame = framed(&message("1"));
+    for cut in [1, frame.len() / 2, frame.len() - 1] {
+        let mut socket = server.socket().await;
+        socket.write(&frame[..cut]).await;
+        drop(socket);
+    }
+    let mut socket = server.socket().await;
+    socket.write(&framed(&message("2"))).await;
+    assert_eq!(socket.answer().await, pair("AA", "2"));
+    assert_eq!(server.memory.kept(), ["2"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_trickles_is_given_up() {
+    let server = Running::start(|config| config.frame_timeout = Duration::from_millis(50)).await;
+    let mut socket = server.socket().await;
+    socket.write(b"\x0bMSH|").await;
+    assert_eq!(socket.answer().await, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed_and_noise_does_not_keep_it_open() {
+    let server = Running::start(|config| config.idle_timeout = Duration::from_millis(50)).await;
+    let mut socket = server.socket().await;
+    socket.write(b"\r\n\r\nnoise").await;
+    assert_eq!(socket.answer().await, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn so_many_connections_and_no_more() {
+    let server = Running::start(|config| config.max_connections = 1).await;
+    let mut first = server.socket().await;
+    first.write(&framed(&message("1"))).await;
+    assert_eq!(first.answer().await, pair("AA", "1"));
+    assert_eq!(server.socket().await.answer().await, None);
+    first.write(&framed(&message("2"))).await;
+    assert_eq!(first.answer().await, pair("AA", "2"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_lets_a_message_under_way_finish() {
+    let server = Running::start(|_| {}).await;
+    let (mut busy, mut idle) = (server.socket().await, server.socket().await);
+    idle.write(&framed(&message("1"))).await;
+    assert_eq!(idle.answer().await, pair("AA", "1"));
+    let frame = framed(&message("2"));
+    busy.write(&framed(&message("3"))).await;
+    assert_eq!(busy.answer().await, pair("AA", "3"));
+    // Glued to a whole message, so that the server is known to have read the beginning.
+    busy.write(&[framed(&message("4")), frame[..20].to_vec()].concat()).await;
+    assert_eq!(busy.answer().await, pair("AA", "4"));
+    server.begin_stop();
+    assert_eq!(idle.answer().await, None);
+    busy.write(&frame[20..]).await;
+    assert_eq!(busy.answer().await, pair("AA", "2"));
+    assert_eq!(busy.answer().await, None);
+    server.stop().await;
+}
