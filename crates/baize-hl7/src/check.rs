@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::codec::{Code, Issue, Limits, Message, Position};
 use crate::mllp::frame::{Frame, Unframer};
 
+/// Most issues that are told of what stands between two messages.
+const MAX_OUTSIDE: usize = 16;
+
 /// What there is to say of one message.
 #[derive(Clone, Debug, Serialize)]
 pub struct Checked {
@@ -135,7 +138,7 @@ fn bare(bytes: &[u8]) -> Found<'_> {
             open = Some((start, std::mem::take(&mut found.outside)));
         } else if closes {
             found.outside.extend(envelope.turn(name));
-        } else if open.is_none() && !line.trim_ascii().is_empty() {
+        } else if open.is_none() && !line.trim_ascii().is_empty() && found.outside.len() < MAX_OUTSIDE {
             let what = "a segment stands outside of a message";
             found.outside.push(Issue::error(Code::SegmentSequence, Position::message(), what));
         }
