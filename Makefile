@@ -9,13 +9,16 @@ TOOLS := .tools
 # Python packages lie in a folder of their own: no virtual environment and no system package is needed.
 PYLIB := $(TOOLS)/py
 PEERS := deploy/requirements-peers.txt
+# What only tests need is large, so the demo does without.
+TESTLIB := $(TOOLS)/py-test
+TEST_PEERS := deploy/requirements-test-peers.txt
 
-export PYTHONPATH := $(CURDIR)/$(PYLIB)
+export PYTHONPATH := $(CURDIR)/$(PYLIB):$(CURDIR)/$(TESTLIB)
 export BAIZE_PYDICOM_DATA := $(CURDIR)/$(PYLIB)/data_store/data
 # charls (JPEG-LS) is built with cmake; the wheel brings one where the machine has none.
 export CMAKE ?= $(or $(shell command -v cmake 2>/dev/null),$(CURDIR)/$(PYLIB)/cmake/data/bin/cmake)
 
-.PHONY: help demo demo-stop test lint bench-triage build tools
+.PHONY: help demo demo-stop test lint bench-triage build tools test-tools
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -31,7 +34,7 @@ demo-stop: ## Stops the server that `make demo` left running.
 build: tools ## Builds the baize binary.
 	cargo build --locked --workspace --bins --test e2e
 
-test: tools ## Runs every test.
+test: test-tools ## Runs every test.
 	cargo test --locked --workspace --no-fail-fast
 
 lint: tools ## Formatting, clippy and, where cargo-deny is installed, licences.
@@ -47,8 +50,12 @@ bench-triage: tools ## Measures triage: time per patient, patients a second.
 
 tools: $(PYLIB)/.installed
 
-# The folder is made anew when the list changes.
+test-tools: tools $(TESTLIB)/.installed
+
+# A folder is made anew when its list changes.
 $(PYLIB)/.installed: $(PEERS)
-	@rm -rf $(PYLIB) && mkdir -p $(PYLIB)
-	python3 -m pip install --quiet --disable-pip-version-check --target $(PYLIB) -r $(PEERS)
+$(TESTLIB)/.installed: $(TEST_PEERS)
+$(PYLIB)/.installed $(TESTLIB)/.installed:
+	@rm -rf $(@D) && mkdir -p $(@D)
+	python3 -m pip install --quiet --disable-pip-version-check --target $(@D) -r $<
 	@touch $@

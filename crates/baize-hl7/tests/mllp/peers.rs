@@ -12,7 +12,7 @@ async fn python_hl7_sends_and_reads_its_acknowledgements() {
     let there =
         Command::new("python3").args(["-c", "import hl7.client"]).stderr(Stdio::null()).status().await;
     if !there.is_ok_and(|status| status.success()) {
-        println!("skipped: python-hl7 is not installed (deploy/requirements-peers.txt)");
+        println!("skipped: python-hl7 is not installed (deploy/requirements-test-peers.txt)");
         return;
     }
     let server = Running::start(|_| {}).await;
