@@ -18,6 +18,7 @@ mod calibrate;
 mod card;
 mod checkpoint;
 mod data;
+mod draw;
 mod evaluation;
 mod export;
 mod fast;

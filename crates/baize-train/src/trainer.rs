@@ -1,7 +1,6 @@
 //! The training loop: one network, its optimiser and its running average, epoch by epoch.
 
 use std::sync::mpsc::sync_channel;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use baize_models::Normalisation;
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{Strength, augment};
 use crate::data::{Sample, balanced_epoch};
+use crate::draw::drawn;
 use crate::network::forward_train;
 use crate::schedule::schedule;
 use crate::weights::{assign, flatten};
@@ -45,10 +45,6 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
 }
 
-/// Held while first weights are drawn: Burn draws from one generator per process, and two runs that start at once must
-/// not share its numbers.
-pub(crate) static DRAWING: Mutex<()> = Mutex::new(());
-
 /// One prepared batch.
 struct Batch {
     images: Array4<f32>,
@@ -71,11 +67,7 @@ impl Session {
     /// A run at its beginning. `device` must not have autodiff; the run adds it.
     pub(crate) fn start(plan: Plan, device: &Device) -> Self {
         let device = device.clone().autodiff();
-        let net = {
-            let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-            device.seed(plan.seed);
-            plan.network.init(1, &device).materialize()
-        };
+        let net = drawn(plan.seed, &device, || plan.network.init(1, &device));
         let optimizer = Self::optimizer(&plan);
         let average = flatten(&net.valid());
         Self { plan, device, net, optimizer, average, epoch: 0 }

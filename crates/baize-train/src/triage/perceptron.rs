@@ -3,15 +3,15 @@
 use anyhow::{Result, ensure};
 use baize_models::networks::{WideNet, WideShape};
 use burn::module::{Module, Param};
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::draw::drawn;
 use crate::schedule::schedule;
-use crate::trainer::DRAWING;
 
 /// How members are trained.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +64,7 @@ pub(super) fn train_member(
 ) -> Result<WideNet> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let device = Device::flex().autodiff();
-    let mut net = {
-        let _drawing = DRAWING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        device.seed(seed);
-        recipe.shape.init(&device).materialize()
-    };
+    let mut net = drawn(seed, &device, || recipe.shape.init(&device));
     let mut optimizer = AdamWConfig::new().with_weight_decay(recipe.weight_decay).with_epsilon(1e-8).init();
     let per_epoch = order(&mut rng.clone()).len() / recipe.batch;
     ensure!(per_epoch > 0, "fewer rows than one batch of {}", recipe.batch);
@@ -172,12 +168,7 @@ pub(super) fn calibrated(net: &WideNet, pairs: &[(f32, f32)]) -> WideNet {
 }
 
 fn linear(weight: Tensor<2>, bias: Tensor<1>) -> Linear {
-    let [inputs, outputs] = weight.dims();
-    let device = weight.device();
-    let mut layer = LinearConfig::new(inputs, outputs).init(&device);
-    layer.weight = Param::from_tensor(weight);
-    layer.bias = Some(Param::from_tensor(bias));
-    layer
+    Linear { weight: Param::from_tensor(weight), bias: Some(Param::from_tensor(bias)) }
 }
 
 /// Logits `[n, outputs]` of inputs, row by row.

@@ -262,7 +262,10 @@ mod tests {
         let visits = visits(128);
         let rows: Vec<usize> = (0..visits.len()).collect();
         let lessons = SecondLessons::new(&visits, &rows);
-        let net = WideShape { inputs: SIGNS, hidden: 5, outputs: 1 }.init(&burn::tensor::Device::flex());
+        let device = burn::tensor::Device::flex();
+        let net = crate::draw::drawn(3, &device, || {
+            WideShape { inputs: SIGNS, hidden: 5, outputs: 1 }.init(&device)
+        });
         let moved = raw(&net, &lessons);
         for row in [0, 7, 63] {
             let standard: Vec<f32> = lessons.standard(row).collect();

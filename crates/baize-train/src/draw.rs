@@ -1,0 +1,17 @@
+//! First weights.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::Module;
+use burn::tensor::Device;
+
+/// Held while weights are drawn: Burn draws from one generator per process, and two runs at once must not share its
+/// numbers.
+static DRAWING: Mutex<()> = Mutex::new(());
+
+/// What `init` makes, its weights drawn now and with this seed.
+pub(crate) fn drawn<M: Module>(seed: u64, device: &Device, init: impl FnOnce() -> M) -> M {
+    let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    init().materialize()
+}
