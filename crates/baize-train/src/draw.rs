@@ -15,3 +15,10 @@ pub(crate) fn drawn<M: Module>(seed: u64, device: &Device, init: impl FnOnce() -
     device.seed(seed);
     init().materialize()
 }
+
+/// Held by a test while it trains: generator and autodiff of Burn are one per process, and tests run beside each other.
+#[cfg(test)]
+pub(crate) fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static TRAINING: Mutex<()> = Mutex::new(());
+    TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
+}

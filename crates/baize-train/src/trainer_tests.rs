@@ -43,6 +43,7 @@ fn train(session: &mut Session, epochs: usize) -> Vec<f32> {
 
 #[test]
 fn a_small_network_learns() {
+    let _alone = crate::draw::alone();
     let device = Device::flex();
     let mut session = Session::start(plan(), &device);
     let losses = train(&mut session, 6);
@@ -58,6 +59,7 @@ fn a_small_network_learns() {
 
 #[test]
 fn the_same_seed_gives_the_same_weights_and_another_does_not() {
+    let _alone = crate::draw::alone();
     let run = |seed| {
         let mut session = Session::start(Plan { seed, ..plan() }, &Device::flex());
         train(&mut session, 1);
@@ -70,6 +72,7 @@ fn the_same_seed_gives_the_same_weights_and_another_does_not() {
 
 #[test]
 fn a_resumed_run_ends_like_an_uninterrupted_one() {
+    let _alone = crate::draw::alone();
     let (device, folder) = (Device::flex(), tempfile::tempdir().unwrap());
     let mut whole = Session::start(plan(), &device);
     train(&mut whole, 3);
@@ -90,6 +93,7 @@ fn a_resumed_run_ends_like_an_uninterrupted_one() {
 
 #[test]
 fn a_checkpoint_of_another_plan_is_not_taken_over() {
+    let _alone = crate::draw::alone();
     let (device, folder) = (Device::flex(), tempfile::tempdir().unwrap());
     assert!(checkpoint::load(folder.path(), &plan(), &device).unwrap().is_none());
     checkpoint::save(folder.path(), &Session::start(plan(), &device), &[]).unwrap();
@@ -103,6 +107,7 @@ fn a_checkpoint_of_another_plan_is_not_taken_over() {
 
 #[test]
 fn the_training_pass_is_the_networks_own() {
+    let _alone = crate::draw::alone();
     let device = Device::flex().autodiff();
     let ours = Session::start(plan(), &Device::flex()).net;
     // Of the same seed, but without shared running statistics.
@@ -121,6 +126,7 @@ fn the_training_pass_is_the_networks_own() {
 
 #[test]
 fn the_learning_rate_rises_and_then_falls() {
+    let _alone = crate::draw::alone();
     let rates: Vec<f64> = (0..100).map(|step| schedule(step, 100)).collect();
     let peak = rates.iter().position(|rate| *rate == 1.0).unwrap();
     assert!((1..=4).contains(&peak), "{peak}");

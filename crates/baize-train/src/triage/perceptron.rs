@@ -232,6 +232,7 @@ mod tests {
 
     #[test]
     fn a_member_learns_and_the_same_seed_learns_the_same() {
+        let _alone = crate::draw::alone();
         let net = member(3);
         let found = logits(&net, &CORNERS);
         for (logits, expected) in found.iter().zip([false, true, true, false]) {
@@ -243,6 +244,7 @@ mod tests {
 
     #[test]
     fn joined_members_answer_with_their_mean_and_calibration_scales_it() {
+        let _alone = crate::draw::alone();
         let members = [member(1), member(2), member(5)];
         let joined = join(&members).unwrap();
         let scaled = calibrated(&joined, &[(2.0, 0.5), (1.0, -1.0)]);
@@ -261,6 +263,7 @@ mod tests {
 
     #[test]
     fn about_the_share_asked_for_is_dropped() {
+        let _alone = crate::draw::alone();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let kept = mask(10_000, 0.4, &mut rng).filter(|kept| *kept).count();
         assert!((5_800..6_300).contains(&kept), "{kept}");

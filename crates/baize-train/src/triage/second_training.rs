@@ -246,6 +246,7 @@ mod tests {
 
     #[test]
     fn it_learns_who_is_under_triaged_and_judges_only_whom_it_never_saw() {
+        let _alone = crate::draw::alone();
         let visits = visits(400);
         let trained = train(&visits, 7).unwrap();
         assert_eq!(trained.alerts[5].share, 0.10);
@@ -259,6 +260,7 @@ mod tests {
 
     #[test]
     fn standardisation_moves_into_the_network() {
+        let _alone = crate::draw::alone();
         let visits = visits(128);
         let rows: Vec<usize> = (0..visits.len()).collect();
         let lessons = SecondLessons::new(&visits, &rows);
@@ -276,6 +278,7 @@ mod tests {
 
     #[test]
     fn visits_of_one_kind_teach_nothing() {
+        let _alone = crate::draw::alone();
         let mut all = visits(50);
         all.retain(|visit| !visit.under_triaged());
         assert!(train(&all, 1).is_err());
