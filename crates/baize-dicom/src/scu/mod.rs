@@ -72,7 +72,7 @@ impl Scu {
         }
     }
 
-    async fn associate(&self, proposals: Vec<Proposal>) -> Result<Association<TcpStream>, LinkLost> {
+    async fn associate(&self, proposals: Vec<Proposal>) -> Result<Association, LinkLost> {
         let config = &self.config;
         let connecting = tokio::time::timeout(config.connect_timeout, TcpStream::connect(&config.address));
         let stream = connecting
@@ -82,7 +82,7 @@ impl Scu {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "nagle's algorithm stays on");
         }
-        Association::request(stream, config, proposals).await
+        Association::request(Box::new(stream), config, proposals).await
     }
 }
 
@@ -113,7 +113,7 @@ fn proposals(objects: &[Rendition]) -> Vec<Proposal> {
 
 /// An association over which objects are stored.
 struct Storing {
-    association: Association<TcpStream>,
+    association: Association,
     high: bool,
 }
 
@@ -157,11 +157,7 @@ impl Handover for Storing {
 }
 
 /// Waits for the answer to one request.
-async fn answer_to(
-    association: &mut Association<TcpStream>,
-    field: u16,
-    message_id: u16,
-) -> Result<Response, LinkLost> {
+async fn answer_to(association: &mut Association, field: u16, message_id: u16) -> Result<Response, LinkLost> {
     let command = association.receive_command().await?;
     match Response::parse(&command) {
         Ok(response) if response.field == field && response.message_id == message_id => Ok(response),
