@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn each_mistake_names_its_key() {
         type Spoil = fn(&mut Config);
-        let cases: [(&str, Spoil); 27] = [
+        let cases: &[(&str, Spoil)] = &[
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
