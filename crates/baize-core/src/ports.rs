@@ -3,10 +3,12 @@
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
 mod archive;
+mod lookup;
 mod outbox;
 mod triage;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,6 +19,10 @@ use crate::{Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Report, SopUid,
 pub use archive::{
     Archive, ArchiveLevel, ArchiveQuery, ArchiveRow, Bulk, DayRange, ObjectViews, PictureFormat, Rendering,
     TextMatch, Window, WindowShape,
+};
+pub use lookup::{
+    ArchivedStudy, Inquiries, Inquiry, InquiryKind, OrderKey, OrderSource, PatientIdentity, Retrieval,
+    StudySource, Urgency,
 };
 pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
@@ -257,6 +263,14 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn backlog(&self) -> Result<[u64; 3], Fault>;
+
+    /// Raises a study and all that is still to be done for it. Nothing is lowered, no deadline moves back. Images that
+    /// come later are raised as they come. `due`: within which time of its arrival an image of that lane is due.
+    /// Returns whether the study is known and was less urgent.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault>;
 }
 
 /// How far a study is.

@@ -1,17 +1,20 @@
 //! What every ledger must do. A store passes by `conformance!(fresh)`, where `fresh()` gives
-//! `(guard, Arc<impl Ledger + Studies + TriageRecords + OutboxRecords>)` of an empty ledger and the guard keeps it alive.
+//! `(guard, Arc<impl Ledger + Studies + TriageRecords + OutboxRecords + Inquiries>)` of an empty ledger and the guard keeps it alive.
 
 mod admissions;
+mod inquiries;
 mod jobs;
 mod outbox;
 mod reading;
 mod triage;
 
 use baize_core::ports::{
-    Admission, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary, TriageRecords,
+    Admission, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary,
+    TriageRecords,
 };
 
 pub(crate) use admissions::*;
+pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
@@ -19,8 +22,11 @@ pub(crate) use triage::*;
 
 use crate::fixtures::study;
 
-pub(crate) trait Store: Ledger + Studies + TriageRecords + OutboxRecords + 'static {}
-impl<T: Ledger + Studies + TriageRecords + OutboxRecords + 'static> Store for T {}
+pub(crate) trait Store:
+    Ledger + Studies + TriageRecords + OutboxRecords + Inquiries + 'static
+{
+}
+impl<T: Ledger + Studies + TriageRecords + OutboxRecords + Inquiries + 'static> Store for T {}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -62,6 +68,10 @@ macro_rules! conformance {
             what_was_interrupted_goes_out_again
             a_person_may_retry_what_is_not_acknowledged
             the_level_tells_what_waits_and_since_when
+            a_new_study_is_asked_about_until_it_is_settled
+            results_of_priors_stay_here_until_somebody_sends_the_study_himself
+            what_is_urgent_is_no_prior
+            a_raised_study_is_taken_ahead_of_routine_work
         }
     };
 }
