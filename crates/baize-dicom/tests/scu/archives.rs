@@ -63,7 +63,7 @@ async fn ask(scu: Scu, receiver: &Receiver) {
     let (answers, _) = find(&scu, &series, MANY).await;
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].text("0020000E").as_deref(), Some("1.2.2.1"));
-    assert_eq!(answers[0].text("00080060").as_deref(), Some("DX"));
+    assert_eq!(answers[0].text("00080060").as_deref(), Some("CR"));
     let images =
         Query::new(Level::Image, QueryCharset::IsoIr192).matching("StudyInstanceUID", "1.2.2").unwrap();
     let images = images.matching("SeriesInstanceUID", "1.2.2.1").unwrap();
@@ -84,7 +84,7 @@ async fn ask(scu: Scu, receiver: &Receiver) {
     assert_eq!(known.iter().map(|one| one.study.as_str()).collect::<Vec<_>>(), ["1.2.1", "1.2.2", "1.2.3"]);
     assert_eq!(known[1].date.as_deref(), Some("20240105"));
     assert_eq!(known[1].patient.birth_date.as_deref(), Some("19600102"));
-    assert_eq!(known[1].patient.sex, Some(Sex::Male));
+    assert_eq!(known[1].patient.sex, Some(Sex::Female));
     let wildcard = PatientIdentity { id: Some("W*".into()), ..PatientIdentity::default() };
     assert!(archive.studies_of(&wildcard).await.is_err(), "it would match other patients");
 

@@ -138,7 +138,6 @@ async fn settings_that_cannot_work_are_refused() {
     std::fs::write(&empty, "").unwrap();
     for (url, ca_file) in [
         ("pacs", None),
-        ("https://", None),
         ("https://pacs/dicom-web", Some(folder.path().join("nowhere.pem"))),
         ("https://pacs/dicom-web", Some(empty)),
     ] {
