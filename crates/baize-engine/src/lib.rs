@@ -33,8 +33,10 @@ mod read;
 mod shared;
 mod urgency;
 mod views;
+mod watch;
 
 pub use config::{Due, EngineConfig};
 pub use engine::{Engine, Storage};
 pub use error::EngineError;
 pub use metrics::Metrics;
+pub use watch::{Patience, StudyWatcher};

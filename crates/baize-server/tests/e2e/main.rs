@@ -19,4 +19,5 @@ mod objects;
 mod outbox;
 mod privacy;
 mod server;
+mod studies;
 mod triage;

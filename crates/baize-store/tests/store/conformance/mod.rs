@@ -1,7 +1,8 @@
 //! What every ledger must do. A store passes by `conformance!(fresh)`, where `fresh()` gives
-//! `(guard, Arc<impl Ledger + Studies + TriageRecords + OutboxRecords + Inquiries>)` of an empty ledger and the guard keeps it alive.
+//! `(guard, Arc<impl Store>)` of an empty ledger and the guard keeps it alive.
 
 mod admissions;
+mod completion;
 mod inquiries;
 mod jobs;
 mod outbox;
@@ -9,11 +10,12 @@ mod reading;
 mod triage;
 
 use baize_core::ports::{
-    Admission, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary,
-    TriageRecords,
+    Admission, CompletionRecords, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies,
+    StudySummary, TriageRecords,
 };
 
 pub(crate) use admissions::*;
+pub(crate) use completion::*;
 pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
@@ -23,10 +25,13 @@ pub(crate) use triage::*;
 use crate::fixtures::study;
 
 pub(crate) trait Store:
-    Ledger + Studies + TriageRecords + OutboxRecords + Inquiries + 'static
+    Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + Inquiries + 'static
 {
 }
-impl<T: Ledger + Studies + TriageRecords + OutboxRecords + Inquiries + 'static> Store for T {}
+impl<T: Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + Inquiries + 'static> Store
+    for T
+{
+}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -68,6 +73,12 @@ macro_rules! conformance {
             what_was_interrupted_goes_out_again
             a_person_may_retry_what_is_not_acknowledged
             the_level_tells_what_waits_and_since_when
+            silence_completes_a_study_once
+            a_late_image_opens_its_study_again_and_a_repeated_one_does_not
+            a_whole_stow_request_needs_little_silence
+            an_announced_number_completes_a_study_at_once
+            what_is_missing_after_the_silence_is_told
+            earlier_studies_of_a_patient_are_found_by_day_and_moment
             a_new_study_is_asked_about_until_it_is_settled
             results_of_priors_stay_here_until_somebody_sends_the_study_himself
             what_is_urgent_is_no_prior
