@@ -4,10 +4,12 @@
 
 mod archive;
 mod completion;
+mod lookup;
 mod outbox;
 mod triage;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +23,10 @@ pub use archive::{
 };
 pub use completion::{
     Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
+};
+pub use lookup::{
+    ArchivedStudy, Inquiries, Inquiry, InquiryKind, OrderKey, OrderSource, PatientIdentity, Retrieval,
+    StudySource, Urgency,
 };
 pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
@@ -261,6 +267,14 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn backlog(&self) -> Result<[u64; 3], Fault>;
+
+    /// Raises a study and all that is still to be done for it. Nothing is lowered, no deadline moves back. Images that
+    /// come later are raised as they come. `due`: within which time of its arrival an image of that lane is due.
+    /// Returns whether the study is known and was less urgent.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault>;
 }
 
 /// How far a study is.

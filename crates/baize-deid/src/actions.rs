@@ -92,7 +92,8 @@ impl<'k> Scrub<'k> {
             return Ok(Fate::Removed);
         }
         if group <= 0x0004 {
-            let message = "command and directory elements have no place in an object: give the files themselves";
+            let message =
+                "command and directory elements have no place in an object: give the files themselves";
             return Err(Fault::new(ErrorCode::MalformedObject, message));
         }
         match tag {
@@ -120,7 +121,13 @@ impl<'k> Scrub<'k> {
         }
     }
 
-    fn listed<'a>(&mut self, tag: Tag, vr: [u8; 2], rule: Rule, element: Element<'a>) -> Result<Fate<'a>, Fault> {
+    fn listed<'a>(
+        &mut self,
+        tag: Tag,
+        vr: [u8; 2],
+        rule: Rule,
+        element: Element<'a>,
+    ) -> Result<Fate<'a>, Fault> {
         if let Some(fate) = self.moment(tag, vr, &element) {
             return Ok(fate);
         }
@@ -140,7 +147,8 @@ impl<'k> Scrub<'k> {
             Action::Dummy => Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) })),
             Action::Empty if is_empty(&element) => Ok(Fate::Stays(element)),
             Action::Empty | Action::Uid => {
-                let value = if is_sequence { Value::Items(Vec::new()) } else { Value::Bytes(Vec::new().into()) };
+                let value =
+                    if is_sequence { Value::Items(Vec::new()) } else { Value::Bytes(Vec::new().into()) };
                 Ok(Fate::Replaced(Element { vr: element.vr, value }))
             }
         }
@@ -189,7 +197,8 @@ impl<'k> Scrub<'k> {
             Fault::new(ErrorCode::MalformedObject, format!("({group:04X},{number:04X}) holds no UID"))
         };
         let text = str::from_utf8(element.bytes().ok_or_else(bad)?).map_err(|_| bad())?;
-        let new: Vec<String> = text.trim_matches(['\0', ' ']).split('\\').map(|uid| self.one_uid(uid)).collect();
+        let new: Vec<String> =
+            text.trim_matches(['\0', ' ']).split('\\').map(|uid| self.one_uid(uid)).collect();
         let new = new.join("\\");
         Ok(Fate::Replaced(Element { vr: element.vr, ..Element::text(*b"UI", &new) }))
     }

@@ -79,7 +79,9 @@ pub(crate) fn of_header(original: &DataSet<'_>, sop_class: &str) -> Vec<Concern>
     let modality = original.code(MODALITY).unwrap_or_default();
     let image_type = original.code(IMAGE_TYPE).unwrap_or_default();
     let is_capture = image_type.split('\\').any(|value| value.trim().contains("SCREEN"));
-    let is_secondary = sop_class.strip_prefix(SECONDARY_CAPTURE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let is_secondary = sop_class
+        .strip_prefix(SECONDARY_CAPTURE)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     // An image whose modality nobody stated may be anything.
     let is_usual = MODALITIES.contains(&modality.as_str()) || modality.is_empty();
     if has_pixels && (is_usual || is_secondary || is_capture) {

@@ -1,5 +1,6 @@
 //! The verbs of the command line.
 
+mod dicom;
 mod doctor;
 mod hl7;
 mod infer;
@@ -68,6 +69,8 @@ enum Verb {
     Models(models::Models),
     /// Says which device and models are there and what is misconfigured.
     Doctor(ConfigurationFlags),
+    /// Asks the archives and worklists of the configuration.
+    Dicom(dicom::Dicom),
     /// Checks HL7 v2 messages.
     Hl7(hl7::Hl7),
     /// Makes an API key.
@@ -97,6 +100,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Eval(eval) => eval.run(),
         Verb::Models(models) => models.run(),
         Verb::Doctor(configuration) => doctor::run(configuration.load()),
+        Verb::Dicom(dicom) => dicom.run(),
         Verb::Hl7(hl7) => hl7.run(),
         Verb::Key(key) => key.run(),
     }

@@ -13,6 +13,7 @@ mod corpus;
 mod dicomweb;
 mod harness;
 mod kill;
+mod lookup;
 mod malformed;
 mod objects;
 mod outbox;
