@@ -320,7 +320,7 @@ mod tests {
             "PatientsName",
             "PatientName.Modality",
             "0010",
-            "99990010",
+            "99980011",
             "PixelData",
             "RequestAttributesSequence",
         ] {
