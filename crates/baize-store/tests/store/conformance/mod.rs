@@ -6,11 +6,12 @@ mod completion;
 mod jobs;
 mod outbox;
 mod reading;
+mod reviews;
 mod triage;
 
 use baize_core::ports::{
-    Admission, CompletionRecords, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary,
-    TriageRecords,
+    Admission, CompletionRecords, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Reviews, Studies,
+    StudySummary, TriageRecords,
 };
 
 pub(crate) use admissions::*;
@@ -18,6 +19,7 @@ pub(crate) use completion::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
+pub(crate) use reviews::*;
 pub(crate) use triage::*;
 
 use crate::fixtures::study;
@@ -26,7 +28,10 @@ pub(crate) trait Store:
     Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static
 {
 }
-impl<T: Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static> Store for T {}
+impl<T: Reviews + Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static> Store
+    for T
+{
+}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -67,6 +72,9 @@ macro_rules! conformance {
             stat_results_go_first
             what_was_interrupted_goes_out_again
             a_person_may_retry_what_is_not_acknowledged
+            a_review_comes_back_as_it_went_in
+            a_review_is_of_a_result_that_is_there
+            saying_the_same_again_changes_nothing
             the_level_tells_what_waits_and_since_when
             silence_completes_a_study_once
             a_late_image_opens_its_study_again_and_a_repeated_one_does_not
