@@ -6,6 +6,7 @@ mod archive;
 mod completion;
 mod lookup;
 mod outbox;
+mod reviews;
 mod triage;
 
 use std::pin::Pin;
@@ -32,6 +33,7 @@ pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
     Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
 };
+pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.

@@ -90,6 +90,7 @@ impl Server {
             identify: engine.clone(),
             reader: engine.clone(),
             studies: ledger.clone(),
+            reviews: ledger.clone(),
             watch: watcher.clone(),
             archive: ledger.clone(),
             views: engine.clone(),

@@ -10,6 +10,7 @@
 
 mod cli;
 mod corpus;
+mod deid;
 mod dicomweb;
 mod harness;
 mod kill;

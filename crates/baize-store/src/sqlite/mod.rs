@@ -11,8 +11,10 @@ mod convert;
 mod inquiries;
 mod jobs;
 mod outbox;
+mod reader;
 mod readers;
 mod report;
+mod reviews;
 mod schema;
 mod studies;
 mod triage;
@@ -27,14 +29,15 @@ use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
     Delivery, DeliveryId, DeliveryQuery, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job, JobId, Ledger,
-    Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, Settlement, Silence, Studies, StudySummary,
-    TriageEntry, TriageRecords, VisitId,
+    Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, RecordedReview, Review, Reviewed, Reviews,
+    Settlement, Silence, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
 use crate::OpenError;
 use crate::durable::{ExclusiveLock, create_folders};
 use jobs::Taken;
+pub use reader::LedgerReader;
 use readers::Readers;
 use writer::Writer;
 
@@ -50,7 +53,8 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`Archive`], [`TriageRecords`], [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`Reviews`], [`TriageRecords`], [`OutboxRecords`] and
+/// [`Inquiries`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -169,6 +173,22 @@ impl CompletionRecords for SqliteLedger {
 impl Archive for SqliteLedger {
     async fn find(&self, query: ArchiveQuery) -> Result<Vec<ArchiveRow>, Fault> {
         self.readers.read(move |db| archive::find(db, &query)).await
+    }
+}
+
+#[async_trait]
+impl Reviews for SqliteLedger {
+    async fn review(&self, review: Review) -> Result<Reviewed, Fault> {
+        self.writer.write(move |db| reviews::append(db, &review)).await
+    }
+
+    async fn reviews(&self, study: &StudyUid) -> Result<Vec<RecordedReview>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| reviews::of_study(db, &study)).await
+    }
+
+    async fn reviewed_studies(&self, since: Option<Timestamp>) -> Result<Vec<StudyUid>, Fault> {
+        self.readers.read(move |db| reviews::studies(db, since)).await
     }
 }
 

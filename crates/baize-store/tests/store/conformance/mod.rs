@@ -7,11 +7,12 @@ mod inquiries;
 mod jobs;
 mod outbox;
 mod reading;
+mod reviews;
 mod triage;
 
 use baize_core::ports::{
-    Admission, CompletionRecords, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies,
-    StudySummary, TriageRecords,
+    Admission, CompletionRecords, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Reviews,
+    Studies, StudySummary, TriageRecords,
 };
 
 pub(crate) use admissions::*;
@@ -20,16 +21,17 @@ pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
+pub(crate) use reviews::*;
 pub(crate) use triage::*;
 
 use crate::fixtures::study;
 
 pub(crate) trait Store:
-    Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + Inquiries + 'static
+    Ledger + Studies + CompletionRecords + Reviews + TriageRecords + OutboxRecords + Inquiries + 'static
 {
 }
-impl<T: Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + Inquiries + 'static> Store
-    for T
+impl<T> Store for T where
+    T: Ledger + Studies + CompletionRecords + Reviews + TriageRecords + OutboxRecords + Inquiries + 'static
 {
 }
 
@@ -72,6 +74,9 @@ macro_rules! conformance {
             stat_results_go_first
             what_was_interrupted_goes_out_again
             a_person_may_retry_what_is_not_acknowledged
+            a_review_comes_back_as_it_went_in
+            a_review_is_of_a_result_that_is_there
+            saying_the_same_again_changes_nothing
             the_level_tells_what_waits_and_since_when
             silence_completes_a_study_once
             a_late_image_opens_its_study_again_and_a_repeated_one_does_not
