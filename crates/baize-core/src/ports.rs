@@ -4,6 +4,7 @@
 
 mod archive;
 mod outbox;
+mod results;
 mod triage;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
     Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
 };
+pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.

@@ -8,6 +8,7 @@
     reason = "a test ends where something unexpected happens, and says what it skips"
 )]
 
+mod agreement;
 mod cli;
 mod corpus;
 mod dicomweb;
@@ -17,5 +18,7 @@ mod malformed;
 mod objects;
 mod outbox;
 mod privacy;
+mod results;
 mod server;
 mod triage;
+mod viewer;

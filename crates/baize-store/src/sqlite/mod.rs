@@ -11,6 +11,7 @@ mod jobs;
 mod outbox;
 mod readers;
 mod report;
+mod results;
 mod schema;
 mod studies;
 mod triage;
@@ -23,8 +24,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, Consignment, Delivery, DeliveryId, DeliveryQuery,
-    InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient,
-    Settlement, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
+    FiledResult, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
+    Recipient, ResultRecords, Settlement, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
@@ -46,7 +47,7 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`Archive`], [`TriageRecords`] and [`OutboxRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`Archive`], [`TriageRecords`], [`OutboxRecords`] and [`ResultRecords`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -194,6 +195,17 @@ impl OutboxRecords for SqliteLedger {
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
         self.writer.write(move |db| outbox::retry(db, delivery, now)).await
+    }
+}
+
+#[async_trait]
+impl ResultRecords for SqliteLedger {
+    async fn file(&self, result: FiledResult) -> Result<(), Fault> {
+        self.writer.write(move |db| results::file(db, &result)).await
+    }
+
+    async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
+        self.writer.write(move |db| results::owe_earlier(db, now)).await
     }
 }
 
