@@ -39,4 +39,4 @@ pub use config::{ApiKey, AuthConfig, BuildInfo, ConfigError, HttpConfig, JwtConf
 pub use layers::is_origin;
 pub use metrics::{Metrics, metrics_router};
 pub use openapi::openapi;
-pub use serve::{ServeError, ServeOptions, TlsFiles, serve};
+pub use serve::{ServeError, ServeOptions, serve};

@@ -20,5 +20,6 @@ mod outbox;
 mod privacy;
 mod results;
 mod server;
+mod studies;
 mod triage;
 mod viewer;
