@@ -55,6 +55,7 @@ pub(crate) mod tags {
     pub(crate) const VOI_FUNCTION: Tag = (0x0028, 0x1056);
     pub(crate) const PALETTE_DESCRIPTORS: [Tag; 3] = [(0x0028, 0x1101), (0x0028, 0x1102), (0x0028, 0x1103)];
     pub(crate) const PALETTES: [Tag; 3] = [(0x0028, 0x1201), (0x0028, 0x1202), (0x0028, 0x1203)];
+    pub(crate) const SEGMENTED_PALETTES: [Tag; 3] = [(0x0028, 0x1221), (0x0028, 0x1222), (0x0028, 0x1223)];
     pub(crate) const MODALITY_LUT: Tag = (0x0028, 0x3000);
     pub(crate) const LUT_DESCRIPTOR: Tag = (0x0028, 0x3002);
     pub(crate) const LUT_DATA: Tag = (0x0028, 0x3006);
@@ -112,6 +113,9 @@ pub(crate) mod tags {
         PALETTES[0],
         PALETTES[1],
         PALETTES[2],
+        SEGMENTED_PALETTES[0],
+        SEGMENTED_PALETTES[1],
+        SEGMENTED_PALETTES[2],
         MODALITY_LUT,
         LUT_DESCRIPTOR,
         LUT_DATA,

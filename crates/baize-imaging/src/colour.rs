@@ -4,10 +4,13 @@ use baize_core::{ErrorCode, Fault};
 
 use crate::attributes::{Attributes, missing, tags};
 use crate::codec::jpeg;
-use crate::element::malformed;
+use crate::element::{Element, malformed};
 use crate::layout::{Layout, Space, corrupt};
 use crate::samples::Samples;
 use crate::syntax::{PixelCodec, pixel_codec};
+
+/// Entries of a palette: what its descriptor can say.
+const MOST_ENTRIES: usize = 65_536;
 
 /// What the samples of a frame are once its stream is decoded: some decoders give red, green and blue whatever went in.
 pub(crate) fn once_decoded(layout: &Layout, transfer_syntax: &str, stream: &[u8]) -> Space {
@@ -92,29 +95,29 @@ impl Palette {
             let descriptor = attributes
                 .get(descriptor_tag)
                 .ok_or_else(|| missing(descriptor_tag, "Palette Color Lookup Table Descriptor"))?;
-            let data = attributes.get(tag).ok_or_else(|| {
-                missing(tag, "Palette Color Lookup Table Data (segmented ones are not read)")
-            })?;
             let numbers: Vec<u16> = descriptor.words().take(3).collect();
             let &[count, start, bits @ (8 | 16)] = numbers.as_slice() else {
                 return Err(malformed(descriptor_tag, "names an impossible table"));
             };
             // 65536 entries do not fit the number and are written as 0.
-            let count = if count == 0 { 65_536 } else { usize::from(count) };
+            let count = if count == 0 { MOST_ENTRIES } else { usize::from(count) };
             first = if signed { i32::from(start as i16) } else { i32::from(start) };
-            *table = if bits == 8 && data.value.len() < 2 * count {
-                // Packed two to a word, the first in the low byte.
-                let words = data.words().flat_map(|word| word.to_le_bytes());
-                words.take(count).collect()
-            } else {
-                // Of entries of 16 bits the high byte is shown, unless a writer scaled to 8 bits only.
-                let entries: Vec<u16> = data.words().take(count).collect();
-                let shift = if bits == 16 && entries.iter().any(|entry| *entry > 0xFF) { 8 } else { 0 };
-                entries.iter().map(|entry| (entry >> shift) as u8).collect()
+            let entries = match attributes.get(tag) {
+                Some(data) => plain_entries(data, bits, count),
+                None => {
+                    let segmented = attributes
+                        .get(tags::SEGMENTED_PALETTES[channel])
+                        .ok_or_else(|| missing(tag, "Palette Color Lookup Table Data"))?;
+                    segmented_entries(segmented, bits, count)
+                        .ok_or_else(|| corrupt("a segmented Palette Color Lookup Table is damaged"))?
+                }
             };
-            if table.len() < count {
+            if entries.len() < count {
                 return Err(corrupt("a Palette Color Lookup Table is shorter than its descriptor says"));
             }
+            // Of entries of 16 bits the high byte is shown, unless a writer scaled to 8 bits only.
+            let shift = if bits == 16 && entries.iter().any(|entry| *entry > 0xFF) { 8 } else { 0 };
+            *table = entries.iter().map(|entry| (entry >> shift) as u8).collect();
         }
         Ok(Self { first, signed, tables })
     }
@@ -126,5 +129,106 @@ impl Palette {
         let entry =
             |table: &Vec<u8>| table.get(index.min(table.len().saturating_sub(1))).copied().unwrap_or(0);
         [entry(&self.tables[0]), entry(&self.tables[1]), entry(&self.tables[2])]
+    }
+}
+
+fn plain_entries(data: &Element<'_>, bits: u16, count: usize) -> Vec<u16> {
+    if bits == 8 && data.value.len() < 2 * count {
+        // Packed two to a word, the first in the low byte.
+        return data.words().flat_map(u16::to_le_bytes).map(u16::from).take(count).collect();
+    }
+    data.words().take(count).collect()
+}
+
+/// A table of runs and slopes (PS3.3 section C.7.9.2); `None` where it is damaged.
+fn segmented_entries(data: &Element<'_>, bits: u16, count: usize) -> Option<Vec<u16>> {
+    let numbers: Vec<u16> = match bits {
+        8 => data.words().flat_map(u16::to_le_bytes).map(u16::from).collect(),
+        _ => data.words().collect(),
+    };
+    let mut entries = Vec::with_capacity(count);
+    let mut at = 0;
+    while entries.len() < count {
+        at += segment(&numbers, at, &mut entries, true)?;
+    }
+    Some(entries)
+}
+
+/// Adds the entries of the segment there, and says how many numbers it takes.
+fn segment(numbers: &[u16], at: usize, entries: &mut Vec<u16>, may_refer: bool) -> Option<usize> {
+    // A few numbers could otherwise refer to each other's entries over and over.
+    if entries.len() > MOST_ENTRIES {
+        return None;
+    }
+    let (&kind, length) = (numbers.get(at)?, usize::from(*numbers.get(at + 1)?));
+    match kind {
+        // As they stand.
+        0 => {
+            entries.extend_from_slice(numbers.get(at + 2..at + 2 + length)?);
+            (length > 0).then_some(2 + length)
+        }
+        // From the last entry in a straight line to the one named.
+        1 => {
+            let (from, to) = (f64::from(*entries.last()?), f64::from(*numbers.get(at + 2)?));
+            let step = (to - from) / length as f64;
+            entries.extend((1..=length).map(|index| (from + step * index as f64).round() as u16));
+            (length > 0).then_some(3)
+        }
+        // So many segments again that stand elsewhere, which may not refer on.
+        2 if may_refer => {
+            let (low, high) = (*numbers.get(at + 2)?, *numbers.get(at + 3)?);
+            let mut place = usize::from(high) << 16 | usize::from(low);
+            for _ in 0..length {
+                place += segment(numbers, place, entries, false)?;
+            }
+            (length > 0).then_some(4)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn luminance_and_colour_become_red_green_and_blue() {
+        // The primaries in ITU-R BT.601, full range.
+        for (ybr, rgb) in [
+            ([0, 128, 128], [0, 0, 0]),
+            ([255, 128, 128], [255, 255, 255]),
+            ([76, 85, 255], [254, 0, 0]),
+            ([150, 44, 21], [0, 255, 1]),
+            ([29, 255, 107], [0, 0, 254]),
+        ] {
+            assert_eq!(from_ybr(ybr[0], ybr[1], ybr[2]), rgb, "{ybr:?}");
+        }
+    }
+
+    fn entries(numbers: &[u16], count: usize) -> Option<Vec<u16>> {
+        let mut entries = Vec::new();
+        let mut at = 0;
+        while entries.len() < count {
+            at += segment(numbers, at, &mut entries, true)?;
+        }
+        Some(entries)
+    }
+
+    #[test]
+    fn segments_are_runs_slopes_and_references() {
+        assert_eq!(entries(&[0, 2, 7, 9], 2), Some(vec![7, 9]));
+        assert_eq!(entries(&[0, 1, 0, 1, 4, 8], 5), Some(vec![0, 2, 4, 6, 8]));
+        // The first segment twice more.
+        assert_eq!(entries(&[0, 1, 5, 2, 1, 0, 0, 2, 1, 0, 0], 3), Some(vec![5, 5, 5]));
+        for damaged in [
+            &[0, 3, 1][..],
+            &[1, 2, 3],
+            &[0, 0],
+            &[3, 1, 1],
+            &[0, 1, 1, 2, 1, 3, 0],
+            &[0, 1, 1, 1, 60_000, 9, 2, 65_535, 3, 0],
+        ] {
+            assert_eq!(entries(damaged, 65_536), None, "{damaged:?}");
+        }
     }
 }
