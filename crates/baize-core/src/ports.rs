@@ -6,6 +6,7 @@ mod archive;
 mod completion;
 mod lookup;
 mod outbox;
+mod results;
 mod reviews;
 mod triage;
 
@@ -33,6 +34,7 @@ pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
     Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
 };
+pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 

@@ -230,7 +230,7 @@ pub trait OutboxRecords: Send + Sync {
 pub struct DeliveryQuery {
     /// Only those in this state.
     pub state: Option<DeliveryState>,
-    /// Only those to this destination.
+    /// Only those to this destination; all but those to [`OWN_ARCHIVE`](super::OWN_ARCHIVE) where absent.
     pub destination: Option<String>,
     /// Only those with a smaller id.
     pub before: Option<DeliveryId>,

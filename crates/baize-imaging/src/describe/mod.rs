@@ -6,6 +6,8 @@
 
 mod bulk;
 mod frames;
+mod native;
+mod transcode;
 mod value;
 mod vr;
 
@@ -21,6 +23,8 @@ use crate::text::Charset;
 
 pub use bulk::bulk;
 pub use frames::frames;
+pub use native::native_frames;
+pub use transcode::transcode;
 
 /// Sequences within sequences that are followed; the deepest trees in use stay below 20.
 const MAX_DEPTH: usize = 32;

@@ -59,6 +59,12 @@ fn configuration(config: &Config, reader: Language) -> bool {
                 "  no authentication is configured: only this machine can reach the server",
             ));
         }
+        for origin in &config.http.allowed_origins {
+            say(&format!(
+                "  {}: {origin}",
+                pick(reader, "允许从浏览器访问的网页来源", "web pages that may call")
+            ));
+        }
         if config.dimse.allowed_calling_aes.is_empty() && !config.dimse.allow_any_calling_ae {
             say(pick(
                 reader,

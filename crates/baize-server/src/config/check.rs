@@ -55,6 +55,12 @@ fn http(config: &Config, found: &mut Vec<String>) {
         found
             .push("http.public_url must begin with http:// or https:// and must not end with a slash".into());
     }
+    for origin in http.allowed_origins.iter().filter(|origin| !baize_http::is_origin(origin)) {
+        found.push(format!(
+            "http.allowed_origins: '{origin}' is not an origin: name scheme, host and port, in small letters and without a \
+             path, such as https://viewer.hospital.example"
+        ));
+    }
     if http.metrics_bind == http.bind && http.bind.port() != 0 {
         found.push("http.metrics_bind must differ from http.bind".into());
     }
@@ -150,6 +156,9 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
         let name = &destination.name;
         if name.trim().is_empty() {
             found.push(format!("{} is empty: the outbox keeps deliveries by this name", key("name")));
+        }
+        if name.starts_with('@') {
+            found.push(format!("{}: '{name}' begins with @, as Baize's own names do; drop it", key("name")));
         }
         if config.destinations[..index].iter().any(|earlier| earlier.name == *name) {
             found.push(format!("{}: '{name}' is there twice; give each destination its own", key("name")));
@@ -363,6 +372,7 @@ mod tests {
         let cases: &[(&str, Spoil)] = &[
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
+            ("http.allowed_origins", |c| c.http.allowed_origins = vec!["*".into()]),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
             ("auth.api_keys[0].sha256", |c| {
                 c.auth.api_keys =
@@ -396,6 +406,9 @@ mod tests {
             ("lanes", |c| c.lanes.stat_seconds = 100_000),
             ("destinations[0].name", |c| {
                 c.destinations = vec![Destination { name: " ".into(), ..pacs() }];
+            }),
+            ("destinations[0].name", |c| {
+                c.destinations = vec![Destination { name: "@pacs".into(), ..pacs() }];
             }),
             ("destinations[1].name", |c| c.destinations = vec![pacs(), pacs()]),
             ("destinations[0].address", |c| {

@@ -8,6 +8,7 @@
     reason = "a test ends where something unexpected happens, and says what it skips"
 )]
 
+mod agreement;
 mod cli;
 mod corpus;
 mod deid;
@@ -19,6 +20,8 @@ mod malformed;
 mod objects;
 mod outbox;
 mod privacy;
+mod results;
 mod server;
 mod studies;
 mod triage;
+mod viewer;

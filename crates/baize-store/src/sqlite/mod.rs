@@ -14,6 +14,7 @@ mod outbox;
 mod reader;
 mod readers;
 mod report;
+mod results;
 mod reviews;
 mod schema;
 mod studies;
@@ -28,9 +29,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
-    Delivery, DeliveryId, DeliveryQuery, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job, JobId, Ledger,
-    Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, RecordedReview, Review, Reviewed, Reviews,
-    Settlement, Silence, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
+    Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job,
+    JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, RecordedReview, ResultRecords,
+    Review, Reviewed, Reviews, Settlement, Silence, Studies, StudySummary, TriageEntry, TriageRecords,
+    VisitId,
 };
 use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
@@ -53,8 +55,8 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`Reviews`], [`TriageRecords`], [`OutboxRecords`] and
-/// [`Inquiries`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
+/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -277,6 +279,17 @@ impl Inquiries for SqliteLedger {
     async fn end_prior(&self, prior: &StudyUid, whole: bool) -> Result<(), Fault> {
         let prior = prior.clone();
         self.writer.write(move |db| inquiries::end_prior(db, &prior, whole)).await
+    }
+}
+
+#[async_trait]
+impl ResultRecords for SqliteLedger {
+    async fn file(&self, result: FiledResult) -> Result<(), Fault> {
+        self.writer.write(move |db| results::file(db, &result)).await
+    }
+
+    async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
+        self.writer.write(move |db| results::owe_earlier(db, now)).await
     }
 }
 

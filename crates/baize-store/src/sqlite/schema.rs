@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_completion.sql"),
     include_str!("../../migrations/0005_inquiries.sql"),
     include_str!("../../migrations/0006_reviews.sql"),
+    include_str!("../../migrations/0007_results.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
