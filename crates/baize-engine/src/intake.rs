@@ -70,11 +70,14 @@ impl Shared {
         object: Bytes,
         header: Header,
         door: Door,
-        lane: Lane,
+        asked: Lane,
         accepted_at: Timestamp,
     ) -> Result<Acceptance, Fault> {
         let Header { identity, facts, digest, own_result } = header;
-        let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts) };
+        let decision = self.guidance.rules.route(&facts, Some(&door));
+        // A rule raises the lane of the whole object, whichever models see it; none lowers it.
+        let lane = decision.lane.map_or(asked, |raised| asked.raised_to(raised));
+        let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts, &decision) };
         let (models, refusal) = match chosen {
             Ok(admitted) => (self.model_refs(admitted.iter().map(|(index, _)| *index)), None),
             Err(fault) => (Vec::new(), Some(fault)),
@@ -95,7 +98,7 @@ impl Shared {
             refusal: refusal.clone(),
         };
         let novelty = self.admit(admission).await?;
-        debug!(stage = "received", ?novelty, %lane);
+        debug!(stage = "received", ?novelty, %lane, route = decision.route);
         if novelty == Novelty::New {
             self.events.publish(Event::Received { identity: identity.clone(), lane, at: accepted_at });
             match refusal {
@@ -104,6 +107,7 @@ impl Shared {
                     model: None,
                     outcome: Outcome::Refused(fault),
                     finished_at: accepted_at,
+                    gate: None,
                 }))),
                 None => {
                     if lane == Lane::Stat {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where a step fails")]
 
 use baize_core::ports::Door;
-use baize_core::{ImageFacts, Lane, ModelRef};
+use baize_core::{ImageFacts, Lane, Language, ModelRef};
 use baize_routing::{BodyPartFrom, Choice, Rules, Verdict};
 
 fn model(id: &str) -> ModelRef {
@@ -99,7 +99,12 @@ fn the_first_route_decides_and_the_most_urgent_lane_counts() {
     assert_eq!(verdicts[1].2, &Verdict::TooLate);
     assert_eq!(verdicts[3].2, &Verdict::Decides);
     let steps = rules.explain(&facts(|_| ()), None);
-    assert!(steps[0].to_string().contains("station is not stated, not TEST* or DR-?9"), "{}", steps[0]);
+    let english = steps[0].text(Language::English);
+    assert_eq!(english, "route 'test room' (line 2): station is not stated, not TEST* or DR-?9");
+    assert_eq!(
+        steps[0].text(Language::Chinese),
+        "route“test room”（第 2 行）：station 为未注明，不是 TEST* 或 DR-?9"
+    );
 }
 
 #[test]
@@ -111,7 +116,11 @@ fn a_file_that_does_not_hold_names_line_and_remedy() {
         ("[[route]]\nname = \"a\"\nwhen.description = \"\"", "line 1", "remove the key"),
         ("[[route]]\nname = \"a\"\nwhen.view = []", "line 1", "empty list"),
         ("[[route]]\nname = \" \"", "line 1", "name is empty"),
-        ("[[route]]\nname = \"a\"\n\n[[route]]\nname = \"b\"\nwhen.modality = [\"CR\"]", "line 4", "'a' in line 1"),
+        (
+            "[[route]]\nname = \"a\"\n\n[[route]]\nname = \"b\"\nwhen.modality = [\"CR\"]",
+            "line 4",
+            "'a' in line 1",
+        ),
         (
             "[[route]]\nname = \"a\"\nwhen.modality = [\"CR\", \"dx\"]\n[[route]]\nname = \"b\"\n\
              when.modality = [\"DX\"]\nwhen.view = [\"PA\"]",
@@ -144,7 +153,10 @@ fn a_model_that_is_not_installed_or_not_guarded_is_named() {
     let rules = Rules::parse(text, "routing.toml").unwrap();
     rules.check(&[model("cxr")], &[model("cxr")]).unwrap();
     let error = rules.check(&[model("hand")], &[]).unwrap_err().to_string();
-    assert!(error.contains("line 1") && error.contains("'cxr' is not installed; there are: hand@0.1.0"), "{error}");
+    assert!(
+        error.contains("line 1") && error.contains("'cxr' is not installed; there are: hand@0.1.0"),
+        "{error}"
+    );
     let error = rules.check(&[model("cxr")], &[]).unwrap_err().to_string();
     assert!(error.contains("no accepts.content"), "{error}");
 }

@@ -1,7 +1,9 @@
 //! What the models found.
 
 use baize_core::ports::InstanceRecord;
-use baize_core::{Finding, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report};
+use baize_core::{
+    Finding, GateLook, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -120,6 +122,36 @@ pub(crate) struct ResultDto {
     overlay: Option<String>,
     #[schema(example = "2026-03-01T08:30:01.500000Z")]
     finished_at: Option<String>,
+    /// What the gate saw in the pixels before the model was asked; null where none looked.
+    gate: Option<GateDto>,
+}
+
+/// What the gate saw in the pixels.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GateLook)]
+pub(crate) struct GateDto {
+    /// The gate, in its version.
+    model: ModelDto,
+    /// The likeliest class.
+    #[schema(example = "chest-radiograph")]
+    class: String,
+    /// The class in the caller's language.
+    #[schema(example = "a chest radiograph")]
+    label: String,
+    /// Calibrated, 0 to 1.
+    #[schema(example = 0.998)]
+    probability: f32,
+}
+
+impl GateDto {
+    fn of(look: &GateLook, language: Language) -> Self {
+        Self {
+            model: ModelDto::of(&look.gate),
+            class: look.class.clone(),
+            label: look.name.get(language).to_owned(),
+            probability: look.probability,
+        }
+    }
 }
 
 impl ResultDto {
@@ -128,6 +160,7 @@ impl ResultDto {
         let empty = Self {
             model: report.model.as_ref().map(ModelDto::of),
             finished_at: Some(time_text(report.finished_at)),
+            gate: report.gate.as_ref().map(|look| GateDto::of(look, language)),
             ..Self::pending()
         };
         match &report.outcome {
@@ -164,6 +197,7 @@ impl ResultDto {
             caveats: Vec::new(),
             overlay: None,
             finished_at: None,
+            gate: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod infer;
 mod key;
 mod language;
 mod models;
+mod route;
 mod serve;
 mod train;
 mod triage;
@@ -70,6 +71,8 @@ enum Verb {
     Doctor(ConfigurationFlags),
     /// Checks HL7 v2 messages.
     Hl7(hl7::Hl7),
+    /// Says which routing rules hold for DICOM files, and why the others do not.
+    Route(Configured<route::Route>),
     /// Makes an API key.
     Key(key::Key),
 }
@@ -98,6 +101,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Models(models) => models.run(),
         Verb::Doctor(configuration) => doctor::run(configuration.load()),
         Verb::Hl7(hl7) => hl7.run(),
+        Verb::Route(route) => route.verb.run(&sound(route.configuration.load()?)?),
         Verb::Key(key) => key.run(),
     }
 }

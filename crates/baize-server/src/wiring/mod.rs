@@ -2,11 +2,13 @@
 
 mod edges;
 mod engine;
+mod guidance;
 mod outbox;
 mod server;
 mod triage;
 
-pub(crate) use engine::{enabled_models, offline_engine};
+pub(crate) use engine::{enabled_models, image_limits, offline_engine};
+pub(crate) use guidance::{guidance, routing_rules};
 pub(crate) use outbox::scu;
 pub(crate) use server::Server;
 pub(crate) use triage::{triage, triage_model_folder};

@@ -11,6 +11,7 @@
 mod cli;
 mod corpus;
 mod dicomweb;
+mod gate;
 mod harness;
 mod kill;
 mod malformed;

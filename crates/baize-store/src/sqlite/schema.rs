@@ -9,11 +9,12 @@ use crate::OpenError;
 use crate::durable::open_private;
 
 /// In the order of their application; `user_version` counts those applied. Never edit one that was released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_triage.sql"),
     include_str!("../../migrations/0003_outbox.sql"),
     include_str!("../../migrations/0004_completion.sql"),
+    include_str!("../../migrations/0005_gate.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.

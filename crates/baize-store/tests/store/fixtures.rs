@@ -141,6 +141,12 @@ pub(crate) fn report(job: &Job, outcome: Outcome) -> Report {
         model: Some(job.model.clone()),
         outcome,
         finished_at: at(5_000_000),
+        gate: Some(GateLook {
+            gate: model("0.3.0"),
+            class: "chest-radiograph".into(),
+            name: text("a chest radiograph"),
+            probability: 0.998,
+        }),
     }
 }
 
