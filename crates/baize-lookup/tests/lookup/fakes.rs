@@ -210,6 +210,7 @@ impl Hospital {
                 model: Some(job.model),
                 outcome,
                 finished_at: self.clock.now(),
+                gate: None,
             };
             self.ledger.finish(job.id, report).await.unwrap();
         }

@@ -127,6 +127,7 @@ impl Hospital {
                 caveats: vec![],
             },
             finished_at: self.clock.now(),
+            gate: None,
         };
         assert!(self.ledger.finish(job.id, report).await.unwrap());
     }

@@ -14,8 +14,16 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     destinations(config, &mut found);
     lookups::check(config, &mut found);
     triage(config, &mut found);
+    routing(config, &mut found);
     sizes(config, &mut found);
     found
+}
+
+fn routing(config: &Config, found: &mut Vec<String>) {
+    // Against the models it is checked at the start, when they are known.
+    if let Err(error) = crate::wiring::routing_rules(config) {
+        found.push(format!("{error:#}"));
+    }
 }
 
 fn is_public(address: SocketAddr) -> bool {

@@ -20,6 +20,7 @@ pub(crate) use layers::{Sources, load};
 pub(crate) struct Config {
     pub storage: Storage,
     pub models: Models,
+    pub routing: Routing,
     pub triage: Triage,
     pub http: Http,
     pub auth: Auth,
@@ -50,6 +51,13 @@ pub(crate) struct Storage {
 pub(crate) struct Models {
     pub weights_dir: PathBuf,
     pub enabled: Vec<String>,
+}
+
+/// `[routing]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Routing {
+    pub rules: Option<PathBuf>,
 }
 
 /// `[triage]`
@@ -465,6 +473,7 @@ mod tests {
                 tls_key: Some("k".into()),
                 ..Http::default()
             },
+            routing: Routing { rules: Some("r".into()) },
             triage: Triage {
                 rules_dir: Some("r".into()),
                 lexicon_dir: Some("l".into()),
