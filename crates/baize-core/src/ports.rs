@@ -19,8 +19,9 @@ pub use archive::{
     TextMatch, Window, WindowShape,
 };
 pub use outbox::{
-    Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
-    Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
+    CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
+    Handover, LinkLost, ObjectName, Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition,
+    Renditions, Settlement,
 };
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 

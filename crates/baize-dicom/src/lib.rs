@@ -43,6 +43,7 @@
 //! knows no other edge: what is to be kept goes through `baize_core::ports`.
 
 mod command;
+mod commitment;
 mod data_set;
 #[cfg(fuzzing)]
 pub mod fuzzing;

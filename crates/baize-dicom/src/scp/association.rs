@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baize_core::ports::Intake;
+use baize_core::ports::{Commitments, Intake};
 use baize_core::{Clock as _, SystemClock};
 use dicom_ul::pdu::{AbortRQServiceProviderReason as AbortReason, PDataValue, PDataValueType, Pdu};
 use tokio::net::TcpStream;
@@ -19,7 +19,7 @@ use super::ScpConfig;
 use super::budget::Budget;
 use super::doors::Caller;
 use super::metrics::Metrics;
-use super::negotiate::{Agreement, Refusal, negotiate};
+use super::negotiate::{Agreement, Offer, Refusal, negotiate};
 use super::operation::{Operation, begin};
 use super::rate::{PeerKey, RateLimits};
 use crate::command::{BadCommand, C_CANCEL_RQ, C_STORE_RQ, Request};
@@ -35,6 +35,8 @@ const RELEASE_GRACE: Duration = Duration::from_millis(500);
 pub(super) struct Shared {
     pub(super) config: ScpConfig,
     pub(super) intake: Arc<dyn Intake>,
+    /// Who wants to know what archives report about storage commitment.
+    pub(super) commitments: Option<Arc<dyn Commitments>>,
     pub(super) budget: Arc<Budget>,
     pub(super) slots: Arc<Semaphore>,
     pub(super) rates: RateLimits,
@@ -49,8 +51,13 @@ impl Shared {
             rates: RateLimits::new(&config),
             metrics: Metrics::default(),
             intake,
+            commitments: None,
             config,
         }
+    }
+
+    fn offer(&self) -> Offer {
+        if self.commitments.is_some() { Offer::StorageAndCommitment } else { Offer::Storage }
     }
 }
 
@@ -199,7 +206,7 @@ async fn establish(
         Some(Err(error)) => return Err(broken(link, &error).await),
     };
     Span::current().record("calling_ae", request.calling_ae_title.escape_debug().to_string());
-    let decided = negotiate(&shared.config, request).and_then(|agreement| {
+    let decided = negotiate(&shared.config, shared.offer(), request).and_then(|agreement| {
         let calling_ae = &agreement.calling_ae;
         let in_turn = shared.config.is_stat(calling_ae)
             || shared.rates.admits_association(&peer_key(calling_ae, peer), SystemClock.now());

@@ -1,4 +1,4 @@
-//! The service class provider: C-ECHO and C-STORE, plain and over TLS, one task per association.
+//! The service class provider: C-ECHO, C-STORE and reports of storage commitment, plain and over TLS, one task per association.
 //!
 //! `config` and `status` are the two tables of rules; `doors` are the ports; `negotiate` decides who may associate and
 //! how, `rate` how fast; `association` is the protocol's state machine, `operation` what a single request does, `incoming` and `budget`
@@ -19,7 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use baize_core::ports::Intake;
+use baize_core::ports::{Commitments, Intake};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span};
@@ -35,7 +35,7 @@ pub struct Scp {
     doors: Doors,
     local_addr: SocketAddr,
     tls_addr: Option<SocketAddr>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Scp {
@@ -48,7 +48,14 @@ impl Scp {
         config.validate().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let doors = Doors::open(&config).await?;
         let (local_addr, tls_addr) = (doors.plain_addr()?, doors.tls_addr()?);
-        Ok(Self { doors, local_addr, tls_addr, shared: Arc::new(Shared::new(config, intake)) })
+        Ok(Self { doors, local_addr, tls_addr, shared: Shared::new(config, intake) })
+    }
+
+    /// Takes what archives report about storage commitment, too.
+    #[must_use]
+    pub fn with_commitments(mut self, commitments: Arc<dyn Commitments>) -> Self {
+        self.shared.commitments = Some(commitments);
+        self
     }
 
     /// Where it listens for plain connections.
@@ -75,6 +82,7 @@ impl Scp {
         if let Some(address) = self.tls_addr {
             info!(%address, ae_title = self.shared.config.ae_title, "dicom port for tls open");
         }
+        let shared = Arc::new(self.shared);
         let mut associations = JoinSet::new();
         loop {
             tokio::select! {
@@ -84,7 +92,7 @@ impl Scp {
                 caller = self.doors.next() => {
                     let span =
                         info_span!("association", peer = %caller.peer, calling_ae = tracing::field::Empty);
-                    let task = serve(caller, Arc::clone(&self.shared), shutdown.clone());
+                    let task = serve(caller, Arc::clone(&shared), shutdown.clone());
                     associations.spawn(task.instrument(span));
                 }
             }

@@ -8,12 +8,15 @@ use dicom_ul::pdu::{
 use tracing::debug;
 
 use super::{LinkLost, ScuConfig};
+use crate::command::Request;
 use crate::transfer_syntax::unpadded;
 use crate::upper_layer::{APPLICATION_CONTEXT, BoxedStream, CAUTIOUS_MAX_PDU, Link, LinkError};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// Longest command set of an answer.
 const MAX_COMMAND_BYTES: usize = 16 * 1024;
+/// Longest data set of a peer's request: some thousand names of objects.
+const MAX_DATA_SET_BYTES: usize = 1 << 20;
 /// Presentation context IDs are odd numbers from 1 to 255.
 const MAX_CONTEXTS: usize = 128;
 
@@ -37,6 +40,13 @@ struct Context {
     id: u8,
     abstract_syntax: String,
     transfer_syntax: String,
+}
+
+/// What a peer asks on an association of ours.
+pub(super) struct Message {
+    pub(super) context: u8,
+    pub(super) command: Vec<u8>,
+    pub(super) data_set: Vec<u8>,
 }
 
 /// An association that stands.
@@ -154,6 +164,41 @@ impl Association {
                 command.extend_from_slice(&value.data);
                 if value.is_last {
                     return Ok(command);
+                }
+            }
+        }
+    }
+
+    /// Waits for a whole message: its presentation context, its command set and the data set that follows. For peers
+    /// that ask something of us on an association of ours.
+    pub(super) async fn receive_message(&mut self) -> Result<Message, LinkLost> {
+        let mut message = Message { context: 0, command: Vec::new(), data_set: Vec::new() };
+        let mut has_data_set = None;
+        loop {
+            let values = match self.link.receive().await {
+                Ok(Pdu::PData { data }) => data,
+                Ok(_) => return Err(LinkLost("the peer ended the association".to_owned())),
+                Err(error) => return Err(lost(&mut self.link, &error).await),
+            };
+            for value in values {
+                let (part, limit) = match (value.value_type, has_data_set) {
+                    (PDataValueType::Command, None) => (&mut message.command, MAX_COMMAND_BYTES),
+                    (PDataValueType::Data, Some(true)) => (&mut message.data_set, MAX_DATA_SET_BYTES),
+                    _ => (&mut message.command, 0),
+                };
+                if part.len() + value.data.len() > limit {
+                    self.link.abort(AbortReason::UnexpectedPduParameter).await;
+                    return Err(LinkLost("the peer's message is out of place or too long".to_owned()));
+                }
+                part.extend_from_slice(&value.data);
+                message.context = value.presentation_context_id;
+                if value.is_last && has_data_set.is_none() {
+                    has_data_set = Request::parse(&message.command).ok().map(|request| request.has_data_set);
+                    if has_data_set != Some(true) {
+                        return Ok(message);
+                    }
+                } else if value.is_last {
+                    return Ok(message);
                 }
             }
         }

@@ -65,6 +65,7 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
+            commitment: destination.storage_commitment,
         },
         courier: Arc::new(scu(config, destination)?),
         concurrency: NonZeroUsize::new(destination.concurrency)

@@ -6,6 +6,7 @@
 
 mod admit;
 mod archive;
+mod commitment;
 mod convert;
 mod jobs;
 mod outbox;
@@ -22,9 +23,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, Consignment, Delivery, DeliveryId, DeliveryQuery,
-    InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient,
-    Settlement, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, Consignment, Delivery,
+    DeliveryId, DeliveryQuery, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel,
+    OutboxRecords, Recipient, Settlement, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
@@ -182,6 +183,34 @@ impl OutboxRecords for SqliteLedger {
 
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
+    }
+
+    async fn take_uncommitted(
+        &self,
+        destination: &str,
+        transaction: &str,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, Fault> {
+        let (destination, transaction) = (destination.to_owned(), transaction.to_owned());
+        self.writer
+            .write(move |db| commitment::take(db, &destination, &transaction, now, again_at, limit))
+            .await
+    }
+
+    async fn postpone_commitment(&self, transaction: &str, again_at: Timestamp) -> Result<(), Fault> {
+        let transaction = transaction.to_owned();
+        self.writer.write(move |db| commitment::postpone(db, &transaction, again_at)).await
+    }
+
+    async fn settle_commitment(
+        &self,
+        answer: CommitmentAnswer,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> Result<usize, Fault> {
+        self.writer.write(move |db| commitment::settle(db, &answer, now, again_at)).await
     }
 
     async fn levels(&self) -> Result<Vec<OutboxLevel>, Fault> {
