@@ -14,6 +14,7 @@ pub mod identity;
 pub mod lane;
 pub mod model;
 pub mod ports;
+pub mod prior;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::{Coded, Language, Text};

@@ -216,6 +216,8 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
         ("engine.decoded_budget_mib", config.engine.decoded_budget_mib),
         ("engine.stat_blocking_ms", config.engine.stat_blocking_ms),
         ("lanes.stat_seconds", config.lanes.stat_seconds),
+        ("studies.quiet_seconds", config.studies.quiet_seconds),
+        ("studies.stow_quiet_seconds", config.studies.stow_quiet_seconds),
         ("triage.threads", config.triage.threads as u64),
         ("triage.max_waiting", config.triage.max_waiting as u64),
     ];
@@ -324,6 +326,7 @@ mod tests {
             ("engine.largest_bucket", |c| c.engine.largest_bucket = 3),
             ("engine.routine_bucket", |c| c.engine.routine_bucket = 64),
             ("engine.compute", |c| c.engine.compute = "tpu".into()),
+            ("studies.quiet_seconds", |c| c.studies.quiet_seconds = 0),
             ("lanes", |c| c.lanes.stat_seconds = 100_000),
             ("destinations[0].name", |c| {
                 c.destinations = vec![Destination { name: " ".into(), ..pacs() }];

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
+    pub studies: Studies,
     pub log: Log,
 }
 
@@ -231,6 +232,14 @@ pub(crate) struct Lanes {
     pub routine_seconds: u64,
 }
 
+/// `[studies]`: when a study is taken as complete.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Studies {
+    pub quiet_seconds: u64,
+    pub stow_quiet_seconds: u64,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -330,6 +339,12 @@ impl Default for Engine {
 impl Default for Lanes {
     fn default() -> Self {
         Self { stat_seconds: 60, urgent_seconds: 600, routine_seconds: 7200 }
+    }
+}
+
+impl Default for Studies {
+    fn default() -> Self {
+        Self { quiet_seconds: 60, stow_quiet_seconds: 2 }
     }
 }
 
