@@ -14,6 +14,7 @@ mod dicomweb;
 mod harness;
 mod kill;
 mod malformed;
+mod network;
 mod objects;
 mod outbox;
 mod privacy;
