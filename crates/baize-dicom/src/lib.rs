@@ -39,12 +39,15 @@
 //! [`Scu`](scu::Scu) is the way to one archive: it implements the [`Courier`](baize_core::ports::Courier) port by C-STORE
 //! and answers whether the archive is there by C-ECHO.
 //!
+//! [`Filing`](filing::Filing) is the way into our own archive: results are listed beside the images they are about.
+//!
 //! Architecture Invariant: DICOM wire types (PDUs, command sets, data sets) never leave this crate, and it
 //! knows no other edge: what is to be kept goes through `baize_core::ports`.
 
 mod command;
 mod commitment;
 mod data_set;
+pub mod filing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod part10;

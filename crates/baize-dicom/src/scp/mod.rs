@@ -1,18 +1,20 @@
 //! The service class provider: C-ECHO, C-STORE and reports of storage commitment, plain and over TLS, one task per association.
 //!
 //! `config` and `status` are the two tables of rules; `doors` are the ports; `negotiate` decides who may associate and
-//! how, `rate` how fast; `association` is the protocol's state machine, `operation` what a single request does, `incoming` and `budget`
+//! how, `rate` how fast; `connection` brings a peer in, `association` is the protocol's state machine, `operation` what a single request does, `incoming` and `budget`
 //! the memory that it takes.
 
 mod association;
 mod budget;
 mod config;
+mod connection;
 mod doors;
 mod incoming;
 mod metrics;
 mod negotiate;
 mod operation;
 mod rate;
+mod sop_class;
 mod status;
 
 use std::io;
@@ -27,7 +29,7 @@ use tracing::{Instrument, error, info, info_span};
 pub use self::config::{ConfigError, ScpConfig, ScpTls};
 pub use self::metrics::Metrics;
 
-use self::association::{Shared, serve};
+use self::connection::{Shared, serve};
 use self::doors::Doors;
 
 /// A DICOM service class provider that listens.
@@ -120,5 +122,5 @@ pub(crate) async fn converse(
 ) {
     let shared = Shared::new(config, intake);
     let peer = shared.config.bind;
-    association::converse(stream, peer, &shared).await;
+    connection::converse(stream, peer, &shared).await;
 }

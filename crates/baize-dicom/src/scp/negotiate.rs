@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use dicom_core::dictionary::{UidDictionary, UidType};
-use dicom_dictionary_std::{StandardSopClassDictionary, uids};
+use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{
     AssociationAC, AssociationRJ, AssociationRJResult, AssociationRJServiceProviderASCEReason,
     AssociationRJServiceProviderPresentationReason, AssociationRJServiceUserReason, AssociationRJSource,
@@ -13,6 +12,7 @@ use dicom_ul::pdu::{
 
 use super::ScpConfig;
 use super::config::{is_ae_title, same_title};
+use super::sop_class::is_storage;
 use crate::transfer_syntax::{choose, choose_native, unpadded};
 use crate::upper_layer::{APPLICATION_CONTEXT, CAUTIOUS_MAX_PDU};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
@@ -211,21 +211,6 @@ fn answer(
     choose(&proposed.transfer_syntaxes).ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)
 }
 
-/// Whether the UID is a storage SOP class whose objects belong to a patient's study (PS3.4 section B.5), the
-/// retired ones included because old modalities use them. Those of PS3.4 annex GG (protocols, inventories,
-/// hanging protocols, templates) belong to no study and cannot be kept.
-fn is_storage(abstract_syntax: &str) -> bool {
-    const COMPOSITE: &str = "1.2.840.10008.5.1.4.1.1.";
-    const WITHOUT_STUDY: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.200.", "1.2.840.10008.5.1.4.1.1.201."];
-    let in_range = abstract_syntax.starts_with(COMPOSITE)
-        && !WITHOUT_STUDY.iter().any(|prefix| abstract_syntax.starts_with(prefix))
-        || abstract_syntax == uids::RT_BEAMS_DELIVERY_INSTRUCTION_STORAGE;
-    in_range
-        && StandardSopClassDictionary
-            .by_uid(abstract_syntax)
-            .is_some_and(|entry| entry.r#type == UidType::SopClass && entry.name.contains("Storage"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::config::tests::good_config;
@@ -333,38 +318,6 @@ mod tests {
             assert_eq!(agreement.contexts.len(), usize::from(accepted), "{offer:?} {role:?} {syntax}");
             let granted = agreement.reply.user_variables.contains(&roles(false, true));
             assert_eq!(granted, accepted, "{offer:?} {role:?} {syntax}");
-        }
-    }
-
-    #[test]
-    fn storage_classes_are_those_of_a_patients_study() {
-        for uid in [
-            uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE,
-            uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION,
-            uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
-            uids::COMPREHENSIVE3_DSR_STORAGE,
-            uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE,
-            uids::KEY_OBJECT_SELECTION_DOCUMENT_STORAGE,
-            uids::SEGMENTATION_STORAGE,
-            uids::ENCAPSULATED_PDF_STORAGE,
-            uids::RT_BEAMS_DELIVERY_INSTRUCTION_STORAGE,
-            "1.2.840.10008.5.1.4.1.1.6", // Ultrasound Image Storage, retired
-        ] {
-            assert!(is_storage(uid), "{uid}");
-        }
-        for uid in [
-            uids::VERIFICATION,
-            uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_FIND,
-            uids::MODALITY_WORKLIST_INFORMATION_MODEL_FIND,
-            uids::STORAGE_COMMITMENT_PUSH_MODEL,
-            uids::HANGING_PROTOCOL_STORAGE,
-            uids::CT_DEFINED_PROCEDURE_PROTOCOL_STORAGE,
-            uids::INVENTORY_STORAGE,
-            "1.2.840.10008.5.1.4.1.1.",
-            "1.2.840.10008.5.1.4.1.1.999",
-            "",
-        ] {
-            assert!(!is_storage(uid), "{uid}");
         }
     }
 }

@@ -8,7 +8,7 @@ use dicom_dictionary_std::uids;
 use tracing::{debug, info};
 
 use super::ScpConfig;
-use super::association::Shared;
+use super::connection::Shared;
 use super::incoming::{Incoming, TooLarge};
 use super::negotiate::Context;
 use super::status::Status;

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::association::{Association, Proposal};
 use super::{Scu, answer_to};
-use crate::command::{N_ACTION_RQ, N_EVENT_REPORT_RQ, Request, action_request};
+use crate::command::{N_ACTION_RQ, N_EVENT_REPORT_RQ, action_request};
 use crate::commitment::{REQUEST, WELL_KNOWN_INSTANCE, report, request};
 
 /// How long the association stays open for a report on it. Most archives open one of their own for it, later.
@@ -42,7 +42,7 @@ impl Scu {
                 "the peer answered the request for storage commitment with status {status:04X}{comment}"
             )));
         }
-        let reported = timeout(LINGER, heard(&mut association, transaction)).await;
+        let reported = timeout(LINGER, heard(&mut association, context, transaction)).await;
         match reported {
             Ok(Ok(answer)) => {
                 association.release().await;
@@ -64,14 +64,14 @@ impl Scu {
 /// Waits for the report about the transaction and answers it.
 async fn heard(
     association: &mut Association,
+    context: u8,
     transaction: &str,
 ) -> Result<Option<CommitmentAnswer>, LinkLost> {
-    let message = association.receive_message().await?;
-    let asked = Request::parse(&message.command).map_err(|error| LinkLost(error.to_string()))?;
-    let answer = report(&message.data_set, uids::IMPLICIT_VR_LITTLE_ENDIAN)
+    let (asked, data_set) = association.receive_request().await?;
+    let answer = report(&data_set, uids::IMPLICIT_VR_LITTLE_ENDIAN)
         .filter(|answer| asked.field == N_EVENT_REPORT_RQ && answer.transaction == transaction);
     // Not an answer to what was asked: processing failure (PS3.7 annex C).
     let status = if answer.is_some() { 0x0000 } else { 0x0110 };
-    association.send_command(message.context, &asked.response(status, None)).await?;
+    association.send_command(context, &asked.response(status, None)).await?;
     Ok(answer)
 }

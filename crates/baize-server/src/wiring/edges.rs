@@ -18,6 +18,8 @@ const MAX_EVENT_STREAMS: usize = 64;
 /// Proxies close what is silent for a minute.
 const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 const UPLOAD_IDLE: Duration = Duration::from_secs(60);
+/// For 128 KiB.
+const DOWNLOAD_STALL: Duration = Duration::from_secs(30);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How far the identity provider's clock may be off (RFC 7519 section 4.1.4: "no more than a few minutes").
 const JWT_LEEWAY: Duration = Duration::from_secs(60);
@@ -32,6 +34,7 @@ pub(super) fn http(config: &Config, bound: SocketAddr) -> anyhow::Result<HttpCon
     let has_auth = !auth.api_keys.is_empty() || auth.jwt.is_some();
     Ok(HttpConfig {
         public_url: http.public_url.clone().unwrap_or_else(|| local_url(config, bound)),
+        allowed_origins: http.allowed_origins.clone(),
         auth: if has_auth { Some(authentication(auth)?) } else { None },
         default_language: Language::English,
         max_object_bytes: config.limits.max_object_mib * MIB,
@@ -39,6 +42,7 @@ pub(super) fn http(config: &Config, bound: SocketAddr) -> anyhow::Result<HttpCon
         max_parts: MAX_PARTS,
         upload_memory_bytes: config.limits.receive_budget_mib * MIB,
         upload_idle_timeout: UPLOAD_IDLE,
+        download_stall_timeout: DOWNLOAD_STALL,
         max_in_flight_per_client: http.in_flight_per_client,
         max_event_streams: MAX_EVENT_STREAMS,
         event_keep_alive: EVENT_KEEP_ALIVE,

@@ -24,6 +24,7 @@ async fn acknowledged(store: &impl Store) {
         analysed: true,
         refused: true,
         failed: true,
+        priors: false,
         commitment,
     };
     store.set_recipients(vec![recipient("asked", true), recipient("other", false)]).await.unwrap();
