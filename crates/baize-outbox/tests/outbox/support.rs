@@ -185,6 +185,7 @@ pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Couri
             analysed: true,
             refused: true,
             failed: true,
+            commitment: false,
             priors: false,
         },
         courier,

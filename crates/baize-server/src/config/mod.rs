@@ -189,6 +189,8 @@ pub(crate) struct Destination {
     pub connect_timeout_seconds: u64,
     #[serde(default = "response_timeout_seconds")]
     pub response_timeout_seconds: u64,
+    #[serde(default)]
+    pub storage_commitment: bool,
     pub tls: Option<PeerTls>,
 }
 
@@ -496,6 +498,7 @@ mod tests {
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
+                storage_commitment: true,
                 tls: Some(PeerTls {
                     ca: "c".into(),
                     certificate: Some("c".into()),

@@ -18,6 +18,7 @@ mod harness;
 mod kill;
 mod lookup;
 mod malformed;
+mod network;
 mod objects;
 mod outbox;
 mod privacy;
