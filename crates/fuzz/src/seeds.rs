@@ -1,4 +1,4 @@
-//! Writes the seed corpus: for each target, conversations that go well, which the fuzzer then spoils.
+//! Writes the seed corpus: for each target, conversations and objects that go well, which the fuzzer then spoils.
 //!
 //! `cargo run --bin seeds`, in this folder.
 
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use baize_fuzz::{CR, object};
-use baize_testkit::{ObjectBuilder, Syntax};
+use baize_testkit::{ObjectBuilder, Syntax, malformed};
 use dicom_ul::pdu::{
     AssociationAC, AssociationRJ, AssociationRJResult, AssociationRJServiceUserReason, AssociationRJSource,
     AssociationRQ, PDataValue, PDataValueType, Pdu, PresentationContextProposed, PresentationContextResult,
@@ -24,7 +24,9 @@ const C_ECHO: u16 = 0x0030;
 const RESPONSE: u16 = 0x8000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for (target, conversations) in [("dimse_provider", calls()?), ("dimse_user", answers()?)] {
+    for (target, conversations) in
+        [("dimse_provider", calls()?), ("dimse_user", answers()?), ("image", objects())]
+    {
         let folder = Path::new("corpus").join(target);
         fs::create_dir_all(&folder)?;
         for (number, conversation) in conversations.iter().enumerate() {
@@ -96,6 +98,25 @@ fn answers() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         }
     }
     Ok(seeds)
+}
+
+/// Images in every transfer syntax and pixel format that there is a writer for, and some that are damaged already.
+fn objects() -> Vec<Vec<u8>> {
+    let small = |rows, columns| ObjectBuilder::chest(1).size(rows, columns);
+    let mut seeds: Vec<Vec<u8>> = Syntax::ALL.map(|syntax| small(16, 12).syntax(syntax).build().to_vec()).into();
+    let kinds = [
+        small(8, 8).bits(8, 8),
+        small(8, 8).bits(16, 10),
+        small(8, 8).signed(),
+        small(8, 8).photometric("MONOCHROME1"),
+        small(8, 8).window(Some((40.0, 400.0))),
+        small(8, 8).frames(3),
+        small(8, 8).charset("GB18030").patient_name("王^小东"),
+        small(8, 8).charset("ISO_IR 192").patient_name("王^小东"),
+    ];
+    seeds.extend(kinds.iter().map(|object| object.build().to_vec()));
+    seeds.extend(malformed(1, 40).map(|(_, object)| object));
+    seeds
 }
 
 fn conversation(parts: &[Vec<u8>]) -> Vec<u8> {
