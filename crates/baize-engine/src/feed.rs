@@ -157,9 +157,11 @@ impl Shared {
         let request = Request {
             model,
             population,
-            lane: job.lane,
+            // It may have been raised since it was taken.
+            lane: job.lane.raised_to(self.ordered_lane(&job.identity.study)),
             deadline: job.deadline,
             attachment: Attachment::Detached,
+            study: Some(job.identity.study.clone()),
             seen: Arc::clone(seen),
         };
         let slot = slot.insert(self.offer(&request, &header, &object)?);

@@ -75,8 +75,9 @@ impl Shared {
     ) -> Result<Acceptance, Fault> {
         let Header { identity, facts, digest, own_result } = header;
         let decision = self.guidance.rules.route(&facts, Some(&door));
-        // A rule raises the lane of the whole object, whichever models see it; none lowers it.
+        // A rule or an order raises the lane of the whole object, whichever models see it; none lowers it.
         let lane = decision.lane.map_or(asked, |raised| asked.raised_to(raised));
+        let lane = lane.raised_to(self.ordered_lane(&identity.study));
         let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts, &decision) };
         let (models, refusal) = match chosen {
             Ok(admitted) => (self.model_refs(admitted.iter().map(|(index, _)| *index)), None),

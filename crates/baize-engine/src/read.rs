@@ -63,6 +63,7 @@ impl Reader for Engine {
             lane,
             deadline,
             attachment: Attachment::Attached,
+            study: None,
             seen: Arc::clone(&seen),
         };
         let model = shared.models.get(model).map(baize_models::Manifest::model);

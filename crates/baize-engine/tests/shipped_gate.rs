@@ -1,11 +1,15 @@
 //! The gate that ships, on real and on drawn images, through decoding as it serves; headers play no part.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where a step fails, and says what it skips")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where a step fails, and says what it skips"
+)]
 
 use std::path::{Path, PathBuf};
 
 use baize_core::ErrorCode;
-use baize_engine::Gatekeeper as _;
+use baize_engine::Gatekeeper;
 use baize_imaging::{Limits, decode};
 use baize_models::gate::{Gate, newest};
 use baize_testkit::ObjectBuilder;
@@ -22,7 +26,7 @@ fn pixels(object: &[u8]) -> Array2<f32> {
 
 /// What a chest model is told about an image.
 fn verdict(gate: &Gate, pixels: &Array2<f32>) -> Result<usize, ErrorCode> {
-    let (_, answer) = gate.look(pixels.view(), &["chest-radiograph".to_owned()]).unwrap();
+    let (_, answer) = Gatekeeper::look(gate, pixels.view(), &["chest-radiograph".to_owned()]).unwrap();
     answer.map(|caveats| caveats.len()).map_err(|fault| fault.code)
 }
 
@@ -71,7 +75,8 @@ fn what_no_patient_is_in_is_refused() {
     assert!(verdict(&gate, &bars).is_err());
     let disc = Array2::from_shape_fn((512, 512), |(row, column)| {
         let radius = ((row as f32 - 256.0).powi(2) + (column as f32 - 256.0).powi(2)).sqrt();
-        (if radius < 200.0 { 0.3 + radius / 400.0 } else { 0.02 }) + 0.01 * ((row * 7 + column * 3) % 17) as f32 / 17.0
+        (if radius < 200.0 { 0.3 + radius / 400.0 } else { 0.02 })
+            + 0.01 * ((row * 7 + column * 3) % 17) as f32 / 17.0
     });
     assert!(verdict(&gate, &disc).is_err());
     let drawn = pixels(&ObjectBuilder::chest(5).size(480, 512).build());

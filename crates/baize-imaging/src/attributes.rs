@@ -27,6 +27,7 @@ pub(crate) mod tags {
     pub(crate) const ANATOMIC_REGION: Tag = (0x0008, 0x2218);
     pub(crate) const PATIENT_NAME: Tag = (0x0010, 0x0010);
     pub(crate) const PATIENT_ID: Tag = (0x0010, 0x0020);
+    pub(crate) const PATIENT_ID_ISSUER: Tag = (0x0010, 0x0021);
     pub(crate) const BIRTH_DATE: Tag = (0x0010, 0x0030);
     pub(crate) const SEX: Tag = (0x0010, 0x0040);
     pub(crate) const AGE: Tag = (0x0010, 0x1010);
@@ -37,6 +38,7 @@ pub(crate) mod tags {
     pub(crate) const SERIES: Tag = (0x0020, 0x000E);
     pub(crate) const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
     pub(crate) const PHOTOMETRIC: Tag = (0x0028, 0x0004);
+    pub(crate) const PLANAR: Tag = (0x0028, 0x0006);
     pub(crate) const FRAMES: Tag = (0x0028, 0x0008);
     pub(crate) const ROWS: Tag = (0x0028, 0x0010);
     pub(crate) const COLUMNS: Tag = (0x0028, 0x0011);
@@ -52,6 +54,9 @@ pub(crate) mod tags {
     pub(crate) const RESCALE_INTERCEPT: Tag = (0x0028, 0x1052);
     pub(crate) const RESCALE_SLOPE: Tag = (0x0028, 0x1053);
     pub(crate) const VOI_FUNCTION: Tag = (0x0028, 0x1056);
+    pub(crate) const PALETTE_DESCRIPTORS: [Tag; 3] = [(0x0028, 0x1101), (0x0028, 0x1102), (0x0028, 0x1103)];
+    pub(crate) const PALETTES: [Tag; 3] = [(0x0028, 0x1201), (0x0028, 0x1202), (0x0028, 0x1203)];
+    pub(crate) const SEGMENTED_PALETTES: [Tag; 3] = [(0x0028, 0x1221), (0x0028, 0x1222), (0x0028, 0x1223)];
     pub(crate) const MODALITY_LUT: Tag = (0x0028, 0x3000);
     pub(crate) const LUT_DESCRIPTOR: Tag = (0x0028, 0x3002);
     pub(crate) const LUT_DATA: Tag = (0x0028, 0x3006);
@@ -77,6 +82,7 @@ pub(crate) mod tags {
         ANATOMIC_REGION,
         PATIENT_NAME,
         PATIENT_ID,
+        PATIENT_ID_ISSUER,
         BIRTH_DATE,
         SEX,
         AGE,
@@ -87,6 +93,7 @@ pub(crate) mod tags {
         SERIES,
         SAMPLES_PER_PIXEL,
         PHOTOMETRIC,
+        PLANAR,
         FRAMES,
         ROWS,
         COLUMNS,
@@ -102,6 +109,15 @@ pub(crate) mod tags {
         RESCALE_INTERCEPT,
         RESCALE_SLOPE,
         VOI_FUNCTION,
+        PALETTE_DESCRIPTORS[0],
+        PALETTE_DESCRIPTORS[1],
+        PALETTE_DESCRIPTORS[2],
+        PALETTES[0],
+        PALETTES[1],
+        PALETTES[2],
+        SEGMENTED_PALETTES[0],
+        SEGMENTED_PALETTES[1],
+        SEGMENTED_PALETTES[2],
         MODALITY_LUT,
         LUT_DESCRIPTOR,
         LUT_DATA,

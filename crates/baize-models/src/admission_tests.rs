@@ -18,7 +18,7 @@ fn child() -> ImageFacts {
 
 #[test]
 fn the_pixels_stand_in_for_the_body_part_where_a_gate_guards_the_model_and_for_nothing_else() {
-    let unguarded = crate::manifest::tests::manifest();
+    let unguarded = manifest();
     let mut file = unguarded.file().clone();
     file.accepts.content = vec!["chest-radiograph".to_owned()];
     let guarded = Manifest::new(file).unwrap();

@@ -1,144 +1,26 @@
-//! One association from its request to its end.
+//! An association that stands: messages, one operation after the other (PS3.7 section 8, PS3.8 section 9).
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use baize_core::ports::Intake;
+use baize_core::{Clock as _, SystemClock};
 use dicom_ul::pdu::{AbortRQServiceProviderReason as AbortReason, PDataValue, PDataValueType, Pdu};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, debug, info, warn};
+use tracing::{debug, warn};
 
-use super::ScpConfig;
-use super::budget::Budget;
-use super::metrics::Metrics;
-use super::negotiate::{Agreement, Refusal, negotiate};
+use super::connection::{End, Shared, broken};
+use super::negotiate::Agreement;
 use super::operation::{Operation, begin};
+use super::rate::PeerKey;
 use crate::command::{BadCommand, C_CANCEL_RQ, C_STORE_RQ, Request};
-use crate::upper_layer::{Link, LinkError};
+use crate::upper_layer::{BoxedStream, Link};
 
 /// Longest command set. A C-STORE request has some 300 bytes.
 const MAX_COMMAND_BYTES: usize = 16 * 1024;
 
 /// How long a peer that has just been answered may take to release the association when we are stopping.
 const RELEASE_GRACE: Duration = Duration::from_millis(500);
-
-/// What all associations share.
-pub(super) struct Shared {
-    pub(super) config: ScpConfig,
-    pub(super) intake: Arc<dyn Intake>,
-    pub(super) budget: Arc<Budget>,
-    pub(super) slots: Arc<Semaphore>,
-    pub(super) metrics: Metrics,
-}
-
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Released,
-    PeerAborted,
-    ConnectionLost,
-    IdleTimeout,
-    ProtocolError,
-    Stopped,
-    Refused(Refusal),
-}
-
-impl End {
-    /// The value of the metric's label.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Released => "released",
-            Self::PeerAborted => "peer_aborted",
-            Self::ConnectionLost => "connection_lost",
-            Self::IdleTimeout => "idle_timeout",
-            Self::ProtocolError => "protocol_error",
-            Self::Stopped => "stopped",
-            Self::Refused(Refusal::ProtocolVersion) => "rejected_protocol_version",
-            Self::Refused(Refusal::ApplicationContext) => "rejected_application_context",
-            Self::Refused(Refusal::CalledAe) => "rejected_called_ae",
-            Self::Refused(Refusal::CallingAe) => "rejected_calling_ae",
-            Self::Refused(Refusal::Limit) => "rejected_limit",
-        }
-    }
-}
-
-/// Serves one connection to its end. `handshake` is given back once the association stands.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    stream: S,
-    shared: &Shared,
-    shutdown: CancellationToken,
-    handshake: OwnedSemaphorePermit,
-) {
-    let mut link = Link::new(stream, shared.config.max_pdu, shared.config.idle_timeout);
-    let end = match establish(&mut link, shared, &shutdown).await {
-        Ok((agreement, _slot)) => {
-            drop(handshake);
-            let _open = shared.metrics.opened();
-            info!(contexts = agreement.contexts.len(), "association accepted");
-            let phase = Phase::Command { context: None, bytes: Vec::new() };
-            Association { link: &mut link, shared, agreement, shutdown, phase }.run().await
-        }
-        Err(end) => end,
-    };
-    info!(result = end.as_str(), "association ended");
-    shared.metrics.ended(end.as_str());
-    link.close().await;
-}
-
-async fn establish<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    link: &mut Link<S>,
-    shared: &Shared,
-    shutdown: &CancellationToken,
-) -> Result<(Agreement, OwnedSemaphorePermit), End> {
-    let received = tokio::select! {
-        biased;
-        () = shutdown.cancelled() => None,
-        received = link.receive() => Some(received),
-    };
-    let request = match received {
-        None => {
-            link.abort(AbortReason::ReasonNotSpecified).await;
-            return Err(End::Stopped);
-        }
-        Some(Ok(Pdu::AssociationRQ(request))) => request,
-        Some(Ok(Pdu::AbortRQ { .. })) => return Err(End::PeerAborted),
-        Some(Ok(_)) => {
-            link.abort(AbortReason::UnexpectedPdu).await;
-            return Err(End::ProtocolError);
-        }
-        Some(Err(error)) => return Err(broken(link, &error).await),
-    };
-    Span::current().record("calling_ae", request.calling_ae_title.escape_debug().to_string());
-    let decided = negotiate(&shared.config, request).and_then(|agreement| {
-        let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Refusal::Limit)?;
-        Ok((agreement, slot))
-    });
-    let reply = match &decided {
-        Ok((agreement, _)) => Pdu::AssociationAC(agreement.reply.clone()),
-        Err(refusal) => Pdu::AssociationRJ(refusal.to_pdu()),
-    };
-    if let Err(error) = link.send(&reply).await {
-        return Err(broken(link, &error).await);
-    }
-    decided.map_err(End::Refused)
-}
-
-/// Tells the peer why this is the end, where it can still hear it.
-async fn broken<S: AsyncRead + AsyncWrite + Unpin + Send>(link: &mut Link<S>, error: &LinkError) -> End {
-    debug!(%error, "connection unusable");
-    if let Some(reason) = error.abort_reason() {
-        link.abort(reason).await;
-    }
-    match error {
-        LinkError::Closed(_) => End::ConnectionLost,
-        LinkError::Idle => End::IdleTimeout,
-        LinkError::UnknownType(_) | LinkError::TooLong { .. } | LinkError::Malformed(_) => End::ProtocolError,
-    }
-}
 
 /// What the next presentation data value should be.
 enum Phase {
@@ -148,16 +30,29 @@ enum Phase {
     DataSet(Box<Operation>),
 }
 
-struct Association<'a, S> {
-    link: &'a mut Link<S>,
+pub(super) struct Association<'a> {
+    link: &'a mut Link<BoxedStream>,
     shared: &'a Shared,
     agreement: Agreement,
+    peer: PeerKey,
     shutdown: CancellationToken,
     phase: Phase,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
-    async fn run(mut self) -> End {
+impl<'a> Association<'a> {
+    pub(super) fn new(
+        link: &'a mut Link<BoxedStream>,
+        shared: &'a Shared,
+        agreement: Agreement,
+        peer: PeerKey,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let phase = Phase::Command { context: None, bytes: Vec::new() };
+        Self { link, shared, agreement, peer, shutdown, phase }
+    }
+
+    /// Serves the peer to the end of the association.
+    pub(super) async fn run(mut self) -> End {
         loop {
             let outcome = match self.next_pdu().await {
                 Ok(Pdu::PData { data }) => self.take_all(data).await,
@@ -262,6 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
             Ok(request) => request,
             Err(error) => return Err(self.unanswerable(error).await),
         };
+        if request.field == C_STORE_RQ {
+            keep_pace(self.shared, &self.peer, &self.shutdown).await;
+        }
         let operation = begin(context, &self.agreement.calling_ae, request, self.shared);
         if operation.request.has_data_set {
             self.phase = Phase::DataSet(Box::new(operation));
@@ -291,6 +189,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
         match self.link.send_message(context, PDataValueType::Command, &response, peer_max_pdu).await {
             Ok(()) => Ok(()),
             Err(error) => Err(broken(self.link, &error).await),
+        }
+    }
+}
+
+/// Lets an object wait where its peer sends too fast. Nothing is read meanwhile.
+async fn keep_pace(shared: &Shared, peer: &PeerKey, shutdown: &CancellationToken) {
+    if shared.config.is_stat(&peer.calling_ae) {
+        return;
+    }
+    let wait = shared.rates.wait_for_object(peer, SystemClock.now());
+    if !wait.is_zero() {
+        shared.metrics.slowed();
+        tokio::select! {
+            // What has begun is finished without delay.
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

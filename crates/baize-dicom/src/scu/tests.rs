@@ -1,6 +1,5 @@
 //! What counts as an answer: a peer that answers one C-STORE as each case says.
 
-use baize_core::ports::ObjectName;
 use baize_testkit::ObjectBuilder;
 use dicom_ul::pdu::{
     AssociationAC, PDataValueType, Pdu, PresentationContextResult, PresentationContextResultReason as Reason,
@@ -74,6 +73,7 @@ async fn send(accept: fn(&str) -> Option<String>, answer: Answer) -> Result<Peer
         called_ae: "PACS".to_owned(),
         calling_ae: "BAIZE".to_owned(),
         max_pdu: 16_384,
+        tls: None,
         connect_timeout: GENEROUS,
         response_timeout: GENEROUS,
     });

@@ -78,12 +78,16 @@ pub(crate) struct DeliveryDto {
     /// While waiting: when the next attempt is due.
     #[schema(example = "2026-03-01T08:31:32.400000Z")]
     next_attempt_at: Option<String>,
-    /// The status that the peer last answered, in hexadecimal (PS3.7 annex C); null where it did not answer.
+    /// The status that the peer last answered, in hexadecimal (PS3.7 annex C); by STOW-RS its Failure Reason or Warning
+    /// Reason, which have the same values. Null where it did not answer, or only with an HTTP status: see `comment`.
     #[schema(example = "A700")]
     status: Option<String>,
     /// What the peer or the network last said about it.
     #[schema(example = "no connection: Connection refused (os error 111)")]
     comment: Option<String>,
+    /// When the peer committed itself to keeping the object (storage commitment); null where it has not, or is not asked.
+    #[schema(example = "2026-03-01T22:00:00.000000Z")]
+    committed_at: Option<String>,
 }
 
 /// Names an object that goes out.
@@ -116,6 +120,7 @@ impl DeliveryDto {
             next_attempt_at: delivery.next_attempt_at.map(time_text),
             status: delivery.status.map(|status| format!("{status:04X}")),
             comment: delivery.comment,
+            committed_at: delivery.committed_at.map(time_text),
         }
     }
 }

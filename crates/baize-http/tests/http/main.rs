@@ -7,6 +7,7 @@
 )]
 
 mod auth;
+mod cors;
 mod dicomweb;
 mod dicomweb_client;
 mod events;
@@ -19,6 +20,7 @@ mod openapi;
 mod outbox;
 mod over_tcp;
 mod reading;
+mod reviews;
 mod stow;
 mod system;
 mod tokens;

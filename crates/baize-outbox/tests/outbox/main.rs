@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests may fail loudly")]
 
+mod commitment;
 mod crash;
 mod fakes;
 mod misbehaving;
+mod orthanc;
 mod peers;
 mod service;
 mod support;
+mod tls;

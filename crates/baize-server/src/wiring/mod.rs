@@ -3,13 +3,17 @@
 mod edges;
 mod engine;
 mod guidance;
+mod lookup;
 mod outbox;
+mod peers;
 mod server;
 mod triage;
 
+pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, image_limits, offline_engine};
 pub(crate) use guidance::{guidance, routing_rules};
-pub(crate) use outbox::scu;
+pub(crate) use outbox::{scu, stow};
+pub(crate) use peers::{Peer, peer};
 pub(crate) use server::Server;
 pub(crate) use triage::{triage, triage_model_folder};
 

@@ -32,14 +32,17 @@ fn noise() -> ObjectBuilder {
 fn what_is_no_chest_radiograph_is_refused_whatever_its_header_says() {
     let folder = tempfile::tempdir().unwrap();
     let blank = ObjectBuilder::chest(2).size(128, 128).bits(16, 12).pixels(vec![700; 128 * 128]);
-    for (name, object, code) in
-        [("noise", noise(), "unfamiliar_image"), ("blank", blank, "poor_quality")]
-    {
+    for (name, object, code) in [("noise", noise(), "unfamiliar_image"), ("blank", blank, "poor_quality")] {
         let file = folder.path().join(name);
         std::fs::write(&file, object.build()).unwrap();
         let output = gated().args(["infer", "--json"]).arg(&file).output().unwrap();
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
-        assert_eq!((answer["status"].as_str(), answer["code"].as_str()), (Some("refused"), Some(code)), "{answer}");
+        let answer: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        assert_eq!(
+            (answer["status"].as_str(), answer["code"].as_str()),
+            (Some("refused"), Some(code)),
+            "{answer}"
+        );
         assert_eq!(answer["findings"], Value::Array(vec![]));
         assert_eq!(answer["gate"]["model"]["id"], "gate");
         assert!((0.0..=1.0).contains(&answer["gate"]["probability"].as_f64().unwrap()));
@@ -56,7 +59,8 @@ fn a_real_chest_radiograph_passes() {
         return;
     };
     let output = gated().args(["infer", "--json"]).arg(&chest).output().unwrap();
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+    let answer: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
     assert_eq!(answer["status"], "ok", "{answer}");
     assert_eq!(answer["gate"]["class"], "chest-radiograph");
     assert_eq!(answer["gate"]["label_zh"], "胸部 X 线片");
@@ -71,7 +75,9 @@ fn route_says_which_rule_holds_and_what_the_pixels_show() {
     let output = gated().arg("route").arg(&file).output().unwrap();
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    for words in ["'chest by description'", "holds", "lane: at least urgent", "unfamiliar_image", "an earlier route"] {
+    for words in
+        ["'chest by description'", "holds", "lane: at least urgent", "unfamiliar_image", "an earlier route"]
+    {
         assert!(said.contains(words), "{words}: {said}");
     }
     let chinese = gated().env("LANG", "zh_CN.UTF-8").arg("route").arg(&file).output().unwrap();

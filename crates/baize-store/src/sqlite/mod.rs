@@ -6,12 +6,17 @@
 
 mod admit;
 mod archive;
+mod commitment;
 mod completion;
 mod convert;
+mod inquiries;
 mod jobs;
 mod outbox;
+mod reader;
 mod readers;
 mod report;
+mod results;
+mod reviews;
 mod schema;
 mod studies;
 mod triage;
@@ -20,19 +25,22 @@ mod writer;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
-    Delivery, DeliveryId, DeliveryQuery, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName,
-    OutboxLevel, OutboxRecords, Recipient, Settlement, Silence, Studies, StudySummary, TriageEntry,
-    TriageRecords, VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
+    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
+    InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
+    Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
+    StudySummary, TriageEntry, TriageRecords, VisitId,
 };
-use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
+use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
 use crate::OpenError;
 use crate::durable::{ExclusiveLock, create_folders};
 use jobs::Taken;
+pub use reader::LedgerReader;
 use readers::Readers;
 use writer::Writer;
 
@@ -48,7 +56,8 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`Archive`], [`TriageRecords`] and [`OutboxRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
+/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -117,6 +126,11 @@ impl Ledger for SqliteLedger {
     async fn backlog(&self) -> Result<[u64; 3], Fault> {
         self.readers.read(jobs::backlog).await
     }
+
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| inquiries::raise(db, &study, lane, due)).await
+    }
 }
 
 #[async_trait]
@@ -166,6 +180,22 @@ impl Archive for SqliteLedger {
 }
 
 #[async_trait]
+impl Reviews for SqliteLedger {
+    async fn review(&self, review: Review) -> Result<Reviewed, Fault> {
+        self.writer.write(move |db| reviews::append(db, &review)).await
+    }
+
+    async fn reviews(&self, study: &StudyUid) -> Result<Vec<RecordedReview>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| reviews::of_study(db, &study)).await
+    }
+
+    async fn reviewed_studies(&self, since: Option<Timestamp>) -> Result<Vec<StudyUid>, Fault> {
+        self.readers.read(move |db| reviews::studies(db, since)).await
+    }
+}
+
+#[async_trait]
 impl TriageRecords for SqliteLedger {
     async fn append(&self, entry: TriageEntry) -> Result<Appended, Fault> {
         self.writer.write(move |db| triage::append(db, &entry)).await
@@ -208,6 +238,34 @@ impl OutboxRecords for SqliteLedger {
         self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
     }
 
+    async fn take_uncommitted(
+        &self,
+        destination: &str,
+        transaction: &str,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, Fault> {
+        let (destination, transaction) = (destination.to_owned(), transaction.to_owned());
+        self.writer
+            .write(move |db| commitment::take(db, &destination, &transaction, now, again_at, limit))
+            .await
+    }
+
+    async fn postpone_commitment(&self, transaction: &str, again_at: Timestamp) -> Result<(), Fault> {
+        let transaction = transaction.to_owned();
+        self.writer.write(move |db| commitment::postpone(db, &transaction, again_at)).await
+    }
+
+    async fn settle_commitment(
+        &self,
+        answer: CommitmentAnswer,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> Result<usize, Fault> {
+        self.writer.write(move |db| commitment::settle(db, &answer, now, again_at)).await
+    }
+
     async fn levels(&self) -> Result<Vec<OutboxLevel>, Fault> {
         self.readers.read(outbox::levels).await
     }
@@ -218,6 +276,49 @@ impl OutboxRecords for SqliteLedger {
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
         self.writer.write(move |db| outbox::retry(db, delivery, now)).await
+    }
+}
+
+#[async_trait]
+impl Inquiries for SqliteLedger {
+    async fn set_wanted(&self, kinds: Vec<InquiryKind>) -> Result<(), Fault> {
+        self.writer.write(move |db| inquiries::set_wanted(db, &kinds)).await
+    }
+
+    async fn due_inquiry(&self, kind: InquiryKind, now: Timestamp) -> Result<Option<Inquiry>, Fault> {
+        self.readers.read(move |db| inquiries::due(db, kind, now)).await
+    }
+
+    async fn settle_inquiry(
+        &self,
+        kind: InquiryKind,
+        study: &StudyUid,
+        again: Option<Timestamp>,
+        outcome: String,
+    ) -> Result<(), Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| inquiries::settle(db, kind, &study, again, &outcome)).await
+    }
+
+    async fn expect_prior(&self, prior: &StudyUid, now: Timestamp) -> Result<bool, Fault> {
+        let prior = prior.clone();
+        self.writer.write(move |db| inquiries::expect_prior(db, &prior, now)).await
+    }
+
+    async fn end_prior(&self, prior: &StudyUid, whole: bool) -> Result<(), Fault> {
+        let prior = prior.clone();
+        self.writer.write(move |db| inquiries::end_prior(db, &prior, whole)).await
+    }
+}
+
+#[async_trait]
+impl ResultRecords for SqliteLedger {
+    async fn file(&self, result: FiledResult) -> Result<(), Fault> {
+        self.writer.write(move |db| results::file(db, &result)).await
+    }
+
+    async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
+        self.writer.write(move |db| results::owe_earlier(db, now)).await
     }
 }
 

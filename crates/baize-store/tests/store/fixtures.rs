@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use baize_core::ports::{Admission, Digest, Door, Job, SpoolKey, TriageEntry, TriageStep, VisitId};
 use baize_core::{
-    AgeYears, Coded, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome,
-    PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
+    AgeYears, Coded, ErrorCode, Fault, Finding, GateLook, ImageFacts, InstanceIdentity, Lane, ModelRef,
+    Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
 };
 use baize_store::{FolderSpool, LedgerConfig, OpenError, SpoolConfig, SqliteLedger};
 
@@ -98,6 +98,8 @@ pub(crate) fn full_facts() -> ImageFacts {
         study_date: Some("20240131".into()),
         study_description: Some("胸部正位".into()),
         burned_in_annotation: true,
+        patient_id_issuer: Some("HIS".into()),
+        birth_date: Some("19600102".into()),
         ..ImageFacts::default()
     }
 }
