@@ -48,7 +48,8 @@ fn data(folder: &Path) {
             let split = if copy < 2 { "val" } else { "train" };
             format!("{}{}{copy}", name(source, copy), row.replace("SPLIT", split))
         };
-        fs::write(folder.join(csv), format!("{head}\n{}\n", (0..10).map(row).collect::<Vec<_>>().join("\n"))).unwrap();
+        fs::write(folder.join(csv), format!("{head}\n{}\n", (0..10).map(row).collect::<Vec<_>>().join("\n")))
+            .unwrap();
     }
 }
 
@@ -67,7 +68,9 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     assert!(manifest.created_by.contains("--epochs 1 --images 128 --seed 5"), "{}", manifest.created_by);
     assert!(manifest.metrics.iter().any(|metric| metric.name == "refused"));
     let card = fs::read_to_string(version.join("card.md")).unwrap();
-    for part in ["Not a medical device", "不是医疗器械", "CC BY-SA 4.0", "Limits", "局限", &manifest.created_by] {
+    for part in
+        ["Not a medical device", "不是医疗器械", "CC BY-SA 4.0", "Limits", "局限", &manifest.created_by]
+    {
         assert!(card.contains(part), "the card lacks {part}");
     }
     let metrics: serde_json::Value =
@@ -91,10 +94,9 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
         let report = folder.path().join("report");
         GateEvaluation { manifest: csv.clone(), root: images.clone(), out: report }.run(&gate)
     };
-    let report = evaluate(
-        "a.png,chest-radiograph,x\nb.png,hand-radiograph,y\nc.png,head-ct,y\nd.dcm,other,y\n",
-    )
-    .unwrap();
+    let report =
+        evaluate("a.png,chest-radiograph,x\nb.png,hand-radiograph,y\nc.png,head-ct,y\nd.dcm,other,y\n")
+            .unwrap();
     assert_eq!(report.figures.len(), 3, "all, x and y");
     let all = &report.figures[0];
     assert_eq!((all.accuracy.images, all.passed.images, all.refused.images), (4, 1, 3));
@@ -103,7 +105,8 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     let written = fs::read_to_string(folder.path().join("report/evaluation.json")).unwrap();
     let written: serde_json::Value = serde_json::from_str(&written).unwrap();
     let confusion = written["confusion"].as_array().unwrap();
-    let counted: u64 = confusion.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
+    let counted: u64 =
+        confusion.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(counted, 4);
     let svg = fs::read_to_string(folder.path().join("report/confusion.svg")).unwrap();
     assert!(svg.contains("混淆矩阵") && svg.contains("chest-radiograph"));
