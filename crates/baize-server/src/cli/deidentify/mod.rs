@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::wiring;
 
 pub(super) use files::{write_atomically, write_new_private};
-pub(super) use flags::{BurnedIn, ProfileFlags};
+pub(super) use flags::ProfileFlags;
 pub(super) use object::{Cleaned, clean, sha256};
 
 use manifest::{Crosswalk, Entry, Manifest};
