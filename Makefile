@@ -12,6 +12,9 @@ PEERS := deploy/requirements-peers.txt
 # What only tests need is large, so the demo does without.
 TESTLIB := $(TOOLS)/py-test
 TEST_PEERS := deploy/requirements-test-peers.txt
+# A viewer and a driver for the browser.
+NODELIB := $(TOOLS)/node
+VIEWER_PEERS := deploy/viewer-peers.txt
 
 export PYTHONPATH := $(CURDIR)/$(PYLIB):$(CURDIR)/$(TESTLIB)
 export BAIZE_PYDICOM_DATA := $(CURDIR)/$(PYLIB)/data_store/data
@@ -50,8 +53,11 @@ bench-triage: tools ## Measures triage: time per patient, patients a second.
 
 tools: $(PYLIB)/.installed
 
-test-tools: tools $(TESTLIB)/.installed
+test-tools: tools $(TESTLIB)/.installed $(NODELIB)/.installed
 	@bash deploy/install-test-peers.sh
+
+$(NODELIB)/.installed: $(VIEWER_PEERS)
+	@bash deploy/viewer_peers.sh $< $(@D)
 
 # A folder is made anew when its list changes.
 $(PYLIB)/.installed: $(PEERS)

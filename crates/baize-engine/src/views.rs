@@ -38,6 +38,14 @@ impl ObjectViews for Engine {
         self.viewing(move |limits| describe::frames(&object, limits)).await
     }
 
+    async fn native_frames(&self, object: Bytes, numbers: Vec<usize>) -> Result<Bulk, Fault> {
+        self.viewing(move |limits| describe::native_frames(&object, limits, &numbers)).await
+    }
+
+    async fn transcode(&self, object: Bytes) -> Result<Bytes, Fault> {
+        self.viewing(move |limits| describe::transcode(&object, limits)).await
+    }
+
     async fn bulk(&self, object: Bytes, path: String) -> Result<Bulk, Fault> {
         self.viewing(move |limits| describe::bulk(&object, limits, &path)).await
     }

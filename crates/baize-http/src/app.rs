@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::dicomweb::MOST_RETRIEVALS;
-use crate::layers::{Guard, Quota, catch_panics, guard, render, trace};
+use crate::layers::{Guard, Quota, catch_panics, cors, guard, render, trace};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::upload::{Budget, Limits};
@@ -93,6 +93,7 @@ impl AppState {
 /// A [`ConfigError`] that names the setting.
 pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
     config.check()?;
+    let cors = cors(&config.allowed_origins);
     let description = openapi().to_json().unwrap_or_default();
     let app = Arc::new(AppState {
         authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
@@ -116,7 +117,11 @@ pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
         .layer(from_fn_with_state(Arc::clone(&app), render))
         .layer(from_fn_with_state(Arc::clone(&app), trace))
         .with_state(app);
-    Ok(router)
+    // Outermost: a browser asks first, without a login, and must be able to read problems as well.
+    Ok(match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    })
 }
 
 async fn not_found() -> Problem {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use baize_core::Language;
 
 use crate::Role;
+use crate::layers::is_origin;
 
 /// Settings of the REST edge.
 #[derive(Clone, Debug)]
@@ -12,6 +13,9 @@ pub struct HttpConfig {
     /// How clients reach the server, such as `https://baize.hospital.example`, without a trailing slash; goes
     /// into the Retrieve URLs of STOW-RS. Never taken from a request's `Host`, which anyone may forge.
     pub public_url: String,
+    /// Origins of web pages that may call from a browser, each as [`is_origin`](crate::is_origin) takes it: viewers such as
+    /// OHIF that are served from elsewhere.
+    pub allowed_origins: Vec<String>,
     /// Who may call. `None` lets everybody do everything: only for a server that listens on loopback.
     pub auth: Option<AuthConfig>,
     /// The language where a request names none.
@@ -27,6 +31,8 @@ pub struct HttpConfig {
     pub upload_memory_bytes: u64,
     /// An upload that brings nothing for this long is given up.
     pub upload_idle_timeout: Duration,
+    /// A client that takes no more of an answer with objects for this long loses its place among those that get some.
+    pub download_stall_timeout: Duration,
     /// The most requests one client may have under way.
     pub max_in_flight_per_client: usize,
     /// The most listeners on the event stream.
@@ -146,6 +152,12 @@ pub enum ConfigError {
         /// The least sensible value.
         least: u64,
     },
+    /// An origin is none.
+    #[error("allowed_origins: '{origin}' is not an origin such as https://viewer.hospital.example")]
+    BadOrigin {
+        /// What stands there.
+        origin: String,
+    },
     /// The public URL is none.
     #[error("public_url must begin with http:// or https:// and must not end with a slash")]
     BadPublicUrl,
@@ -166,6 +178,9 @@ impl HttpConfig {
         let is_http = self.public_url.starts_with("http://") || self.public_url.starts_with("https://");
         if !is_http || self.public_url.ends_with('/') {
             return Err(ConfigError::BadPublicUrl);
+        }
+        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConfigError::BadOrigin { origin: origin.clone() });
         }
         Ok(())
     }

@@ -44,6 +44,11 @@ pub(crate) fn malformed((group, element): Tag, what: &str) -> Fault {
     Fault::new(ErrorCode::MalformedObject, format!("element ({group:04X},{element:04X}): {what}"))
 }
 
+/// Whether the length of such values has 32 bits in an explicit encoding.
+pub(crate) fn has_long_length(vr: [u8; 2]) -> bool {
+    LONG_VRS.contains(&&vr)
+}
+
 /// A position in the bytes of a data set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk<'a> {

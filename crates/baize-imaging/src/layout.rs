@@ -6,11 +6,38 @@ use crate::Limits;
 use crate::attributes::{Attributes, missing, tags};
 use crate::element::{Element, malformed};
 
-/// Greyscale samples of one frame (PS3.3 section C.7.6.3).
+/// What the samples of a pixel are (PS3.3 section C.7.6.3.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// One of grey.
+    Grey,
+    /// One that a palette makes a colour of.
+    Palette,
+    /// Red, green, blue.
+    Rgb,
+    /// Luminance and two of colour.
+    Ybr,
+    /// The same, in two pixels with one pair of colour, native only: Y Y Cb Cr.
+    Ybr422,
+}
+
+impl Space {
+    /// Samples of a pixel; of two pixels in [`Self::Ybr422`], halved.
+    pub(crate) fn components(self) -> usize {
+        match self {
+            Self::Grey | Self::Palette => 1,
+            Self::Ybr422 => 2,
+            Self::Rgb | Self::Ybr => 3,
+        }
+    }
+}
+
+/// Samples of one frame (PS3.3 section C.7.6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    pub(crate) space: Space,
     /// 8 or 16.
     pub(crate) bits_allocated: u16,
     /// 1 to `bits_allocated`.
@@ -24,7 +51,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn samples(&self) -> usize {
-        self.rows * self.columns
+        self.rows * self.columns * self.space.components()
     }
 
     /// A decoded sample as stored. A lossy stream of more bits than are stored may overshoot the top, which
@@ -53,6 +80,45 @@ pub(crate) fn read<'a>(
         }
     }
     let monochrome1 = check_grey(attributes)?;
+    let layout = frame(attributes, &pixels, Space::Grey, limits)?;
+    Ok((Layout { monochrome1, ..layout }, pixels))
+}
+
+/// The layout of each frame of an image for people, grey or in colour, and its pixel data element.
+pub(crate) fn of_frames<'a>(
+    attributes: &Attributes<'a>,
+    limits: &Limits,
+) -> Result<(Layout, Element<'a>), Fault> {
+    let Some(pixels) = attributes.pixels else {
+        let message = "Pixel Data (7FE0,0010) is absent: the object holds no image";
+        return Err(Fault::new(ErrorCode::NoPixelData, message));
+    };
+    let photometric = attributes
+        .code(tags::PHOTOMETRIC)
+        .ok_or_else(|| missing(tags::PHOTOMETRIC, "Photometric Interpretation"))?;
+    let samples = attributes.required_word(tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?;
+    let space = match (samples, photometric) {
+        (1, "MONOCHROME1" | "MONOCHROME2") => Space::Grey,
+        (1, "PALETTE COLOR") => Space::Palette,
+        (3, "RGB") => Space::Rgb,
+        (3, "YBR_FULL_422") if !pixels.undefined_length => Space::Ybr422,
+        (3, "YBR_FULL" | "YBR_FULL_422" | "YBR_ICT" | "YBR_RCT") => Space::Ybr,
+        _ => {
+            return Err(unsupported(format!(
+                "Photometric Interpretation (0028,0004) is {photometric} with {samples} samples per pixel"
+            )));
+        }
+    };
+    let layout = frame(attributes, &pixels, space, limits)?;
+    Ok((Layout { monochrome1: photometric == "MONOCHROME1", ..layout }, pixels))
+}
+
+fn frame(
+    attributes: &Attributes<'_>,
+    pixels: &Element<'_>,
+    space: Space,
+    limits: &Limits,
+) -> Result<Layout, Fault> {
     let word = |tag, name| attributes.required_word(tag, name);
     let rows = word(tags::ROWS, "Rows")?;
     let columns = word(tags::COLUMNS, "Columns")?;
@@ -91,8 +157,7 @@ pub(crate) fn read<'a>(
     };
     let low_bits = high_bit + 1 - bits_stored;
     let (rows, columns) = (usize::from(rows), usize::from(columns));
-    let layout = Layout { rows, columns, bits_allocated, bits_stored, low_bits, signed, monochrome1 };
-    Ok((layout, pixels))
+    Ok(Layout { rows, columns, space, bits_allocated, bits_stored, low_bits, signed, monochrome1: false })
 }
 
 /// Refuses all but one sample of grey per pixel; says whether it is MONOCHROME1.

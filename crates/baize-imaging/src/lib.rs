@@ -6,6 +6,7 @@
 
 mod attributes;
 mod codec;
+mod colour;
 pub mod describe;
 mod element;
 pub mod fit;
@@ -20,7 +21,7 @@ mod samples;
 mod syntax;
 mod text;
 
-use baize_core::ports::{Digest, Window};
+use baize_core::ports::Digest;
 use baize_core::{Fault, ImageFacts, InstanceIdentity};
 use ndarray::Array2;
 
@@ -79,20 +80,12 @@ pub fn read_header(object: &[u8], limits: &Limits) -> Result<Header, Fault> {
 /// What [`read_header`] refuses, and `NoPixelData`, `MultiFrame`, `NotGrayscale`, `DimensionsTooLarge`,
 /// `UnsupportedTransferSyntax`, `UnsupportedPixelFormat` or `CorruptPixelData`.
 pub fn decode(object: &[u8], limits: &Limits) -> Result<Image, Fault> {
-    decode_through(object, limits, None)
-}
-
-/// [`decode`] through another window than the image's own.
-///
-/// # Errors
-/// As [`decode`].
-pub fn decode_through(object: &[u8], limits: &Limits, window: Option<Window>) -> Result<Image, Fault> {
     let file = part10::open(object, limits)?;
     let attributes = Attributes::collect(&file.data_set, file.encoding)?;
     let header = header::read(&file, &attributes)?;
     let (layout, pixels) = layout::read(&attributes, &header.facts, limits)?;
     let samples = samples::read(&pixels, &file.transfer_syntax, &layout)?;
-    let pixels = grey::render(&samples, &layout, &attributes, window)?;
+    let pixels = grey::render(&samples, &layout, &attributes, None)?;
     Ok(Image { header, pixels })
 }
 

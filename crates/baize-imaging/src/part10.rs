@@ -76,6 +76,36 @@ pub(crate) fn open<'a>(object: &'a [u8], limits: &Limits) -> Result<Part10<'a>, 
     Ok(Part10 { transfer_syntax, encoding, received, data_set })
 }
 
+/// Preamble and file meta group of an object, for its data set in another transfer syntax.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn with_syntax(object: &[u8], transfer_syntax: &str) -> Result<Vec<u8>, Fault> {
+    let file = object.get(PREAMBLE + 4..).unwrap_or_default();
+    let mut walk = Walk::new(file, Encoding { explicit: true, big_endian: false, deflated: false });
+    let mut group = Vec::new();
+    while walk.peek().is_some_and(|(group, _)| group == META_GROUP) {
+        let begin = walk.position();
+        let Some(element) = walk.next()? else { break };
+        match element.tag {
+            (_, 0) => {}
+            TRANSFER_SYNTAX => {
+                let mut uid = transfer_syntax.as_bytes().to_vec();
+                uid.resize(uid.len().next_multiple_of(2), 0);
+                group.extend_from_slice(&[0x02, 0, 0x10, 0, b'U', b'I']);
+                group.extend_from_slice(&(uid.len() as u16).to_le_bytes());
+                group.extend_from_slice(&uid);
+            }
+            _ => group.extend_from_slice(&file[begin..walk.position()]),
+        }
+    }
+    let mut written = object[..PREAMBLE + 4].to_vec();
+    written.extend_from_slice(&[0x02, 0, 0, 0, b'U', b'L', 4, 0]);
+    written.extend_from_slice(&(group.len() as u32).to_le_bytes());
+    written.extend_from_slice(&group);
+    Ok(written)
+}
+
 fn uid_text(value: &[u8]) -> Result<String, Fault> {
     let text = str::from_utf8(value).unwrap_or_default().trim_end_matches(['\0', ' ']);
     let valid = !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');

@@ -1,5 +1,6 @@
 //! A picture of a stored image, for people who look at it in a browser.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use baize_core::ports::{PictureFormat, Rendering};
@@ -7,29 +8,24 @@ use baize_core::{ErrorCode, Fault};
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, ImageFormat};
-use ndarray::Array2;
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::attributes::Attributes;
 use crate::element::Element;
+use crate::layout::Space;
 use crate::syntax::Encoding;
-use crate::{Limits, decode_through, describe, grey, header, layout, part10, samples};
+use crate::{Limits, colour, describe, grey, header, layout, part10, samples};
 
 /// The larger side of a viewport.
 const MAX_VIEWPORT: u32 = 8192;
 
-/// Draws one frame of a greyscale image.
+/// Draws one frame of an image, grey or in colour.
 ///
 /// # Errors
-/// What [`decode`](crate::decode) refuses, except `MultiFrame`; `NotFound` for a frame that is not there and
-/// `InvalidRequest` for a viewport of no use.
+/// What [`decode`](crate::decode) refuses, except `MultiFrame` and `NotGrayscale`; `NotFound` for a frame that is not
+/// there and `InvalidRequest` for a viewport of no use, or a window of a colour image.
 pub fn picture(object: &Bytes, limits: &Limits, rendering: &Rendering) -> Result<Vec<u8>, Fault> {
-    let pixels = shown(object, limits, rendering)?;
-    let (rows, columns) = pixels.dim();
-    let grey: Vec<u8> = pixels.iter().map(|brightness| (brightness * 255.0).round() as u8).collect();
-    let image = GrayImage::from_raw(columns as u32, rows as u32, grey)
-        .ok_or_else(|| layout::corrupt("the number of samples does not match Rows and Columns"))?;
-    let mut image = DynamicImage::ImageLuma8(image);
+    let mut image = shown(object, limits, rendering)?;
     if let Some((width, height)) = rendering.viewport {
         if !(1..=MAX_VIEWPORT).contains(&width) || !(1..=MAX_VIEWPORT).contains(&height) {
             let message = format!("viewport: width and height must be 1 to {MAX_VIEWPORT}");
@@ -48,29 +44,45 @@ pub fn picture(object: &Bytes, limits: &Limits, rendering: &Rendering) -> Result
     Ok(written.into_inner())
 }
 
-/// The frame as a display would show it, 0 to 1.
-fn shown(object: &Bytes, limits: &Limits, rendering: &Rendering) -> Result<Array2<f32>, Fault> {
+/// The frame as a display would show it.
+fn shown(object: &Bytes, limits: &Limits, rendering: &Rendering) -> Result<DynamicImage, Fault> {
     let file = part10::open(object, limits)?;
     let attributes = Attributes::collect(&file.data_set, file.encoding)?;
-    let mut facts = header::read(&file, &attributes)?.facts;
-    let count = facts.frames.max(1);
+    let count = header::read(&file, &attributes)?.facts.frames.max(1);
     if rendering.frame == 0 || rendering.frame > count {
         let message = format!("frames: the image has frames 1 to {count}");
         return Err(Fault::new(ErrorCode::NotFound, message));
     }
-    if count == 1 {
-        return Ok(decode_through(object, limits, rendering.window)?.pixels);
-    }
-    facts.frames = 1;
-    let (layout, pixels) = layout::read(&attributes, &facts, limits)?;
+    let (layout, pixels) = layout::of_frames(&attributes, limits)?;
     let all = describe::frames(object, limits)?;
     let frame = all.parts.get(rendering.frame as usize - 1).map_or(&[][..], AsRef::as_ref);
-    let single = if pixels.undefined_length { fragment(frame) } else { frame.to_vec() };
-    // Frames are handed out in little endian.
-    let encoding = Encoding { big_endian: false, ..pixels.encoding };
-    let pixels = Element { value: &single, encoding, ..pixels };
+    let single = single_frame(&pixels, frame);
+    let pixels = Element { value: &single, encoding: little(pixels.encoding), ..pixels };
     let samples = samples::read(&pixels, &file.transfer_syntax, &layout)?;
-    grey::render(&samples, &layout, &attributes, rendering.window)
+    let (rows, columns) = (layout.rows as u32, layout.columns as u32);
+    let wrong_size = || layout::corrupt("the number of samples does not match Rows and Columns");
+    if layout.space == Space::Grey {
+        let shown = grey::render(&samples, &layout, &attributes, rendering.window)?;
+        let grey: Vec<u8> = shown.iter().map(|brightness| (brightness * 255.0).round() as u8).collect();
+        return GrayImage::from_raw(columns, rows, grey).map(DynamicImage::ImageLuma8).ok_or_else(wrong_size);
+    }
+    if rendering.window.is_some() {
+        return Err(Fault::new(ErrorCode::InvalidRequest, "window: an image in colour is shown without one"));
+    }
+    let space = colour::once_decoded(&layout, &file.transfer_syntax, frame);
+    let by_pixel = colour::by_pixel(&samples, &layout, &attributes, !pixels.undefined_length);
+    let rgb = colour::rgb(&by_pixel, space, &layout, &attributes)?;
+    RgbImage::from_raw(columns, rows, rgb).map(DynamicImage::ImageRgb8).ok_or_else(wrong_size)
+}
+
+/// Pixel data that holds one frame alone.
+pub(crate) fn single_frame<'f>(pixels: &Element<'_>, frame: &'f [u8]) -> Cow<'f, [u8]> {
+    if pixels.undefined_length { Cow::Owned(fragment(frame)) } else { Cow::Borrowed(frame) }
+}
+
+/// Frames are handed out in little endian.
+pub(crate) fn little(encoding: Encoding) -> Encoding {
+    Encoding { big_endian: false, ..encoding }
 }
 
 /// Pixel data of one frame in one fragment: an empty offset table and the stream.

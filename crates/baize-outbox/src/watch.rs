@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use baize_core::ports::OutboxLevel;
+use baize_core::ports::{OWN_ARCHIVE, OutboxLevel};
 use tracing::{error, info, warn};
 
 use crate::service::DeliveryService;
@@ -46,9 +46,14 @@ impl DeliveryService {
             let (unfinished, seconds) = (level.unfinished, age.as_secs());
             if alarm {
                 let minutes = seconds / 60;
-                seen.warnings.push(format!(
-                    "{unfinished} results wait for destination {destination}, the oldest for {minutes} minutes"
-                ));
+                seen.warnings.push(match destination.as_str() {
+                    OWN_ARCHIVE => format!(
+                        "{unfinished} results are not listed beside their images yet, the oldest for {minutes} minutes"
+                    ),
+                    _ => format!(
+                        "{unfinished} results wait for destination {destination}, the oldest for {minutes} minutes"
+                    ),
+                });
                 if seen.alarmed.insert(destination.clone()) {
                     error!(destination, unfinished, seconds, "results do not reach the destination");
                 }
@@ -57,8 +62,12 @@ impl DeliveryService {
             }
             if level.refused > 0 {
                 let refused = level.refused;
-                seen.warnings
-                    .push(format!("destination {destination} refused {refused} results: see /v1/outbox"));
+                seen.warnings.push(match destination.as_str() {
+                    OWN_ARCHIVE => format!(
+                        "{refused} results cannot be listed beside their images: see /v1/outbox?destination={OWN_ARCHIVE}"
+                    ),
+                    _ => format!("destination {destination} refused {refused} results: see /v1/outbox"),
+                });
             }
         }
     }

@@ -196,6 +196,19 @@ pub trait ObjectViews: Send + Sync {
     /// A fault of class `Unreadable`, `Refused` (no pixels) or `Overload`.
     async fn frames(&self, object: Bytes) -> Result<Bulk, Fault>;
 
+    /// The frames of those numbers, from 1 on, as samples that need no decoder: Explicit VR Little Endian.
+    ///
+    /// # Errors
+    /// As [`frames`](Self::frames), `NotFound` for a frame that is not there, and `UnsupportedTransferSyntax`,
+    /// `UnsupportedPixelFormat` or `DimensionsTooLarge` for what cannot be decoded.
+    async fn native_frames(&self, object: Bytes, numbers: Vec<usize>) -> Result<Bulk, Fault>;
+
+    /// The object in Explicit VR Little Endian.
+    ///
+    /// # Errors
+    /// As [`native_frames`](Self::native_frames).
+    async fn transcode(&self, object: Bytes) -> Result<Bytes, Fault>;
+
     /// The value at a path of tags and item numbers, such as `00420011` or `54000100.0.54001010`.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::media::MediaType;
 use crate::problem::Problem;
 
 const OCTETS: &str = "application/octet-stream";
+pub(super) const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 
 /// How objects or frames are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub(super) enum Packing {
     Multipart,
     /// The only one as it is.
     Single,
+}
+
+/// In which encoding objects or frames are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As stored.
+    Stored,
+    /// In Explicit VR Little Endian.
+    Native,
 }
 
 /// The media types that a client takes, the dearest first.
@@ -60,66 +70,83 @@ impl Accepted {
         Err(Problem::not_acceptable("Accept: only application/dicom+json is given here."))
     }
 
-    /// How objects of these transfer syntaxes are given. They are given as they were received: a client that
-    /// names another transfer syntax gets nothing. The standard lets Explicit VR Little Endian be meant where none
-    /// is named; here the stored one is, since a converted object would not be what was sent.
-    pub(super) fn objects(&self, transfer_syntaxes: &[&str]) -> Result<Packing, Problem> {
-        let fits = |media: &MediaType| {
-            let asked = media.parameter("transfer-syntax");
-            transfer_syntaxes.iter().all(|stored| asked.is_none_or(|asked| asked == "*" || asked == *stored))
-        };
-        for media in self.0.iter().filter(|media| fits(media)) {
+    /// How objects of these transfer syntaxes are given: as they were received, or converted where a client names Explicit
+    /// VR Little Endian. The standard lets that one be meant where none is named; here the stored one is, since a
+    /// converted object would not be what was sent.
+    pub(super) fn objects(&self, transfer_syntaxes: &[&str]) -> Result<(Packing, Form), Problem> {
+        for media in &self.0 {
+            let asked = media.parameter("transfer-syntax").filter(|asked| *asked != "*");
+            let form = match asked {
+                Some(asked) if transfer_syntaxes.iter().any(|stored| asked != *stored) => {
+                    if asked != EXPLICIT_LITTLE {
+                        continue;
+                    }
+                    Form::Native
+                }
+                _ => Form::Stored,
+            };
             let root = media.parameter("type").unwrap_or("application/dicom").to_ascii_lowercase();
             match media.essence.as_str() {
                 "multipart/related"
                     if matches!(root.as_str(), "application/dicom" | "application/*" | "*/*") =>
                 {
-                    return Ok(Packing::Multipart);
+                    return Ok((Packing::Multipart, form));
                 }
-                "multipart/*" | "*/*" => return Ok(Packing::Multipart),
+                "multipart/*" | "*/*" => return Ok((Packing::Multipart, form)),
                 "application/dicom" | "application/*" if transfer_syntaxes.len() == 1 => {
-                    return Ok(Packing::Single);
+                    return Ok((Packing::Single, form));
                 }
                 _ => {}
             }
         }
         Err(Problem::not_acceptable(
             "Accept: objects are given as multipart/related; type=\"application/dicom\", or a single one as \
-             application/dicom, in the transfer syntax that they were received in.",
+             application/dicom, in the transfer syntax that they were received in (transfer-syntax=*) or in Explicit VR \
+             Little Endian (transfer-syntax=1.2.840.10008.1.2.1).",
         ))
     }
 
-    /// How frames are given that are encoded so.
+    /// How frames are given that are encoded so: as stored, or as samples where octet streams are asked for, whose default
+    /// is Explicit VR Little Endian (PS3.18 table 8.7.3-5).
     pub(super) fn frames(
         &self,
         media_type: &str,
         transfer_syntax: &str,
         count: usize,
-    ) -> Result<Packing, Problem> {
+    ) -> Result<(Packing, Form), Problem> {
         for media in &self.0 {
             let asked = media.parameter("transfer-syntax");
-            // Viewers ask for octet streams of any transfer syntax and mean whatever is stored.
-            let anything = |wanted: &str| wanted == OCTETS && asked == Some("*");
-            let fits = |wanted: &str| {
+            let form = |wanted: &str| {
                 let kind = media_type.split('/').next().unwrap_or_default();
                 let same = wanted == "*/*" || wanted == media_type || wanted.strip_suffix("/*") == Some(kind);
-                (same && asked.is_none_or(|asked| asked == "*" || asked == transfer_syntax))
-                    || anything(wanted)
+                let stored = same && asked.is_none_or(|asked| asked == "*" || asked == transfer_syntax);
+                match wanted {
+                    _ if stored => Some(Form::Stored),
+                    // Viewers ask for octet streams of any transfer syntax and mean whatever is stored.
+                    OCTETS if asked == Some("*") => Some(Form::Stored),
+                    OCTETS if asked.is_none_or(|asked| asked == EXPLICIT_LITTLE) => Some(Form::Native),
+                    _ => None,
+                }
             };
             match media.essence.as_str() {
                 "multipart/related" | "multipart/*" => {
                     let root = media.parameter("type").unwrap_or("*/*").to_ascii_lowercase();
-                    if fits(&root) {
-                        return Ok(Packing::Multipart);
+                    if let Some(form) = form(&root) {
+                        return Ok((Packing::Multipart, form));
                     }
                 }
-                "*/*" if fits("*/*") => return Ok(Packing::Multipart),
-                essence if count == 1 && fits(essence) => return Ok(Packing::Single),
+                "*/*" if form("*/*").is_some() => return Ok((Packing::Multipart, Form::Stored)),
+                essence if count == 1 => {
+                    if let Some(form) = form(essence) {
+                        return Ok((Packing::Single, form));
+                    }
+                }
                 _ => {}
             }
         }
         Err(Problem::not_acceptable(format!(
-            "Accept: these are stored as {media_type} with transfer syntax {transfer_syntax}, and given as such."
+            "Accept: these are stored as {media_type} with transfer syntax {transfer_syntax}, and given as such, or as \
+             application/octet-stream in Explicit VR Little Endian."
         )))
     }
 
@@ -160,48 +187,71 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_given_as_stored_or_not_at_all() {
-        const LITTLE: &str = "1.2.840.10008.1.2.1";
-        for (accept, expected) in [
-            ("", Some(Packing::Multipart)),
-            ("*/*", Some(Packing::Multipart)),
-            ("multipart/related; type=\"application/dicom\"", Some(Packing::Multipart)),
-            ("multipart/related; type=\"application/dicom\"; transfer-syntax=*", Some(Packing::Multipart)),
+    fn objects_are_given_as_stored_or_in_the_syntax_that_all_read() {
+        const MULTI: Option<(Packing, Form)> = Some((Packing::Multipart, Form::Stored));
+        const SINGLE: Option<(Packing, Form)> = Some((Packing::Single, Form::Stored));
+        const JPEG: &str = "1.2.840.10008.1.2.4.50";
+        for (accept, stored, expected) in [
+            ("", JPEG, MULTI),
+            ("*/*", JPEG, MULTI),
+            ("multipart/related; type=\"application/dicom\"", JPEG, MULTI),
+            ("multipart/related; type=\"application/dicom\"; transfer-syntax=*", JPEG, MULTI),
             (
                 "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1",
-                Some(Packing::Multipart),
+                JPEG,
+                Some((Packing::Multipart, Form::Native)),
             ),
-            ("multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.4.50", None),
-            ("multipart/related; type=\"a,b\", application/dicom", Some(Packing::Single)),
-            ("application/dicom, multipart/related; q=0.5", Some(Packing::Single)),
-            ("application/dicom; q=0", None),
-            ("text/html", None),
+            (
+                "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1",
+                EXPLICIT_LITTLE,
+                MULTI,
+            ),
+            (
+                "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.5",
+                JPEG,
+                None,
+            ),
+            ("application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50", JPEG, SINGLE),
+            ("multipart/related; type=\"a,b\", application/dicom", JPEG, SINGLE),
+            ("application/dicom, multipart/related; q=0.5", JPEG, SINGLE),
+            ("application/dicom; q=0", JPEG, None),
+            ("text/html", JPEG, None),
         ] {
-            assert_eq!(accepted(accept).objects(&[LITTLE]).ok(), expected, "{accept}");
+            assert_eq!(accepted(accept).objects(&[stored]).ok(), expected, "{accept}");
         }
-        assert!(accepted("application/dicom").objects(&[LITTLE, LITTLE]).is_err(), "two do not fit into one");
+        assert!(accepted("application/dicom").objects(&[JPEG, JPEG]).is_err(), "two do not fit into one");
     }
 
     #[test]
-    fn frames_are_given_as_stored_or_not_at_all() {
+    fn frames_are_given_as_stored_or_as_samples() {
+        let (multi, single) = (|form| Some((Packing::Multipart, form)), |form| Some((Packing::Single, form)));
         for (accept, count, expected) in [
-            ("*/*", 2, Some(Packing::Multipart)),
-            ("multipart/related; type=\"image/jp2\"", 2, Some(Packing::Multipart)),
-            ("multipart/related; type=\"image/*\"", 2, Some(Packing::Multipart)),
+            ("*/*", 2, multi(Form::Stored)),
+            ("multipart/related; type=\"image/jp2\"", 2, multi(Form::Stored)),
+            ("multipart/related; type=\"image/*\"", 2, multi(Form::Stored)),
             ("multipart/related; type=\"image/jpeg\"", 2, None),
+            ("multipart/related; type=application/octet-stream; transfer-syntax=*", 2, multi(Form::Stored)),
+            ("multipart/related; type=application/octet-stream", 2, multi(Form::Native)),
             (
-                "multipart/related; type=application/octet-stream; transfer-syntax=*",
+                "multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1",
                 2,
-                Some(Packing::Multipart),
+                multi(Form::Native),
             ),
-            ("multipart/related; type=application/octet-stream", 2, None),
-            ("image/jp2", 1, Some(Packing::Single)),
+            (
+                "multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2.5",
+                2,
+                None,
+            ),
+            ("application/octet-stream", 1, single(Form::Native)),
+            ("image/jp2", 1, single(Form::Stored)),
             ("image/jp2", 2, None),
             ("image/jp2; transfer-syntax=1.2.3", 1, None),
         ] {
             let found = accepted(accept).frames("image/jp2", "1.2.840.10008.1.2.4.90", count);
             assert_eq!(found.ok(), expected, "{accept}");
         }
+        let native = accepted("application/octet-stream").frames(OCTETS, EXPLICIT_LITTLE, 1);
+        assert_eq!(native.ok(), single(Form::Stored), "it is stored as samples");
     }
 
     #[test]

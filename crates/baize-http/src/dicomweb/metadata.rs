@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use baize_core::Fault;
 use baize_core::ports::ArchiveRow;
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use super::accept::Accepted;
-use super::{DICOM_JSON, Place, instance_url, seat};
+use super::seat::Seat;
+use super::{DICOM_JSON, Place, instance_url};
 use crate::app::AppState;
 use crate::dto::ProblemDto;
 use crate::problem::Problem;
@@ -65,7 +66,7 @@ metadata_route!(
 async fn metadata(app: Arc<AppState>, place: Place, headers: &HeaderMap) -> Result<Response, Problem> {
     Accepted::of(headers).json()?;
     let mut rows = place.rows(&app).await?.into_iter();
-    let seat = seat(&app)?;
+    let seat = Seat::take(&app)?;
     let Some(first) = rows.next() else { return Err(Problem::invalid("There is nothing to describe.")) };
     let first = described(&app, &first).await?;
     let rest = stream::iter(rows).then(move |row| {
@@ -73,10 +74,7 @@ async fn metadata(app: Arc<AppState>, place: Place, headers: &HeaderMap) -> Resu
         async move { described(&app, &row).await.map(|text| format!(",{text}")) }
     });
     let texts = stream::iter([Ok(format!("[{first}"))]).chain(rest).chain(stream::iter([Ok("]".to_owned())]));
-    let body = Body::from_stream(texts.map(move |text: Result<String, Fault>| {
-        let _seat = &seat;
-        text.inspect_err(|fault| tracing::error!(code = %fault.code, "an answer was broken off"))
-    }));
+    let body = seat.body(texts.map(|text| text.map(Bytes::from)));
     Ok(([(CONTENT_TYPE, DICOM_JSON)], body).into_response())
 }
 

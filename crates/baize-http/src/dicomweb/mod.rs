@@ -1,7 +1,8 @@
-//! The read side of DICOMweb (PS3.18): QIDO-RS in `search`, WADO-RS in `retrieve`, `metadata`, `pixels` and
-//! `rendered`. STOW-RS has a module of its own, `stow`.
+//! The read side of DICOMweb (PS3.18): QIDO-RS in `search`, WADO-RS in `retrieve`, `metadata`, `pixels`,
+//! `rendered` and `thumbnail`. STOW-RS has a module of its own, `stow`.
 //!
-//! Memory is bounded: an answer holds one object at a time, and [`MOST_RETRIEVALS`] answers may be under way.
+//! Memory is bounded: an answer holds one object at a time, and [`MOST_RETRIEVALS`] answers may be under way; one that
+//! nobody reads any more gives its place back (`seat`).
 
 mod accept;
 mod attribute;
@@ -14,21 +15,22 @@ pub(crate) mod rendered;
 mod result;
 pub(crate) mod retrieve;
 pub(crate) mod search;
+mod seat;
+pub(crate) mod thumbnail;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use baize_core::ports::{ArchiveLevel, ArchiveQuery, ArchiveRow};
 use baize_core::{ErrorCode, Fault, InstanceIdentity, SeriesUid, SopUid, StudyUid};
 use bytes::Bytes;
 use http::request::Parts;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::AppState;
 use crate::extract::{PathOf, sop_uid, study_uid};
 use crate::problem::Problem;
+
+use seat::Seat;
 
 /// Answers with whole objects that may be under way at once.
 pub(crate) const MOST_RETRIEVALS: usize = 16;
@@ -44,6 +46,8 @@ pub(crate) struct Place {
     study: Option<StudyUid>,
     series: Option<SeriesUid>,
     sop: Option<SopUid>,
+    /// Frame numbers as written.
+    frames: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Place {
@@ -56,6 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Place {
             study: study.as_deref().map(study_uid).transpose()?,
             series: series.as_deref().map(series_uid).transpose()?,
             sop: sop.as_deref().map(sop_uid).transpose()?,
+            frames: named.remove("frames"),
         })
     }
 }
@@ -70,6 +75,7 @@ impl Place {
             study: Some(study_uid(study)?),
             series: Some(series_uid(series)?),
             sop: Some(sop_uid(sop)?),
+            frames: None,
         })
     }
 
@@ -94,9 +100,9 @@ impl Place {
     }
 
     /// The one instance there, with its bytes and a seat for as long as they are held.
-    async fn object(self, app: &AppState) -> Result<(ArchiveRow, Bytes, OwnedSemaphorePermit), Problem> {
+    async fn object(self, app: &AppState) -> Result<(ArchiveRow, Bytes, Seat), Problem> {
         let rows = self.rows(app).await?;
-        let seat = seat(app)?;
+        let seat = Seat::take(app)?;
         let Some(row) = rows.into_iter().next() else {
             return Err(Problem::new(ErrorCode::NotFound, "No such instance has been received."));
         };
@@ -105,12 +111,17 @@ impl Place {
     }
 }
 
-/// A place among the answers that hold objects.
-fn seat(app: &AppState) -> Result<OwnedSemaphorePermit, Fault> {
-    Arc::clone(&app.retrievals).try_acquire_owned().map_err(|_| {
-        let text = "The server is handing out as many objects as it does at once.";
-        Fault::new(ErrorCode::Saturated, text).retry_after(Duration::from_secs(2))
-    })
+/// A client asked for another encoding, and it cannot be had: that is not acceptable, rather than a fault of the object.
+fn not_converted(fault: Fault) -> Problem {
+    match fault.code {
+        ErrorCode::UnsupportedTransferSyntax | ErrorCode::UnsupportedPixelFormat => {
+            Problem::not_acceptable(format!(
+                "Accept: this cannot be given in Explicit VR Little Endian, only as stored (transfer-syntax=*): {}",
+                fault.message
+            ))
+        }
+        _ => fault.into(),
+    }
 }
 
 /// Where a study is retrieved.

@@ -1,12 +1,13 @@
 //! Bodies of several parts (RFC 2387), one part in memory at a time.
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use baize_core::Fault;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+
+use super::seat::Seat;
 
 /// One part.
 pub(super) struct Part {
@@ -16,9 +17,10 @@ pub(super) struct Part {
 }
 
 /// The answer. A part that cannot be had breaks the connection off, so that nobody takes the rest for the whole.
-/// `root` is the media type of the parts; the parts own whatever must be held until the last byte is gone.
+/// `root` is the media type of the parts, `seat` the place that they take.
 pub(super) fn respond(
     root: &str,
+    seat: Seat,
     parts: impl Stream<Item = Result<Part, Fault>> + Send + 'static,
 ) -> Response {
     let boundary = uuid::Uuid::new_v4().simple().to_string();
@@ -33,13 +35,17 @@ pub(super) fn respond(
                 );
                 vec![Ok(Bytes::from(head)), Ok(content), Ok(Bytes::from_static(b"\r\n"))]
             }
-            Err(fault) => {
-                tracing::error!(code = %fault.code, "an answer was broken off");
-                vec![Err(fault)]
-            }
+            Err(fault) => vec![Err(fault)],
         };
         stream::iter(chunks)
     });
-    let body = Body::from_stream(chunks.chain(stream::iter([Ok(end)])));
+    let body = seat.body(chunks.chain(stream::iter([Ok(end)])));
     ([(CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// The answer of one part alone.
+pub(super) fn respond_single(seat: Seat, Part { content_type, content }: Part) -> Response {
+    let length = content.len();
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_LENGTH, length.to_string())];
+    (headers, seat.body(stream::iter([Ok(content)]))).into_response()
 }

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use baize_core::ErrorCode;
 use baize_core::ports::Bulk;
 use bytes::Bytes;
 use futures_util::stream;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::Place;
-use super::accept::{Accepted, Packing};
+use super::accept::{Accepted, Form, Packing};
 use super::multipart::{self, Part};
+use super::seat::Seat;
+use super::{Place, not_converted};
 use crate::app::AppState;
 use crate::dto::ProblemDto;
 use crate::extract::PathOf;
@@ -26,7 +25,7 @@ const MOST_FRAMES: usize = 10_000;
 /// Retrieves frames of an image.
 ///
 /// Uncompressed frames as `application/octet-stream` in little endian, compressed ones as stored with their media type
-/// and transfer syntax; nothing is converted. May show patient data that is burned into the image.
+/// and transfer syntax, or decoded where `application/octet-stream` is asked for. May show patient data that is burned into the image.
 #[utoipa::path(
     get,
     path = "/dicomweb/studies/{study}/series/{series}/instances/{sop}/frames/{frames}",
@@ -57,12 +56,12 @@ pub(crate) async fn retrieve_frames(
 ) -> Result<Response, Problem> {
     let numbers = frame_numbers(&frames)?;
     let (_, object, seat) = Place::instance(&study, &series, &sop)?.object(&app).await?;
-    let mut bulk = app.ports.views.frames(object).await?;
+    let mut bulk = app.ports.views.frames(object.clone()).await?;
     let count = bulk.parts.len();
     let missing = || Problem::new(ErrorCode::NotFound, format!("frames: the image has frames 1 to {count}"));
     let chosen = numbers.iter().map(|number| bulk.parts.get(number - 1).cloned().ok_or_else(missing));
     bulk.parts = chosen.collect::<Result<Vec<Bytes>, Problem>>()?;
-    respond(bulk, seat, &headers)
+    respond(&app, object, numbers, bulk, seat, &headers).await
 }
 
 /// Retrieves a large value of an instance.
@@ -98,25 +97,36 @@ pub(crate) async fn retrieve_bulk(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (_, object, seat) = Place::instance(&study, &series, &sop)?.object(&app).await?;
-    let bulk = app.ports.views.bulk(object, value).await?;
-    respond(bulk, seat, &headers)
+    let bulk = app.ports.views.bulk(object.clone(), value).await?;
+    let all = (1..=bulk.parts.len()).collect();
+    respond(&app, object, all, bulk, seat, &headers).await
 }
 
-fn respond(bulk: Bulk, seat: OwnedSemaphorePermit, headers: &HeaderMap) -> Result<Response, Problem> {
+/// Gives out `stored`, or the same frames of the object as samples where a client wants these.
+async fn respond(
+    app: &AppState,
+    object: Bytes,
+    numbers: Vec<usize>,
+    stored: Bulk,
+    seat: Seat,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let (packing, form) =
+        Accepted::of(headers).frames(&stored.media_type, &stored.transfer_syntax, stored.parts.len())?;
+    let bulk = match form {
+        Form::Stored => stored,
+        Form::Native => app.ports.views.native_frames(object, numbers).await.map_err(not_converted)?,
+    };
     let Bulk { media_type, transfer_syntax, mut parts } = bulk;
-    let packing = Accepted::of(headers).frames(&media_type, &transfer_syntax, parts.len())?;
     let content_type = format!("{media_type}; transfer-syntax={transfer_syntax}");
     if packing == Packing::Single
         && let Some(only) = parts.pop()
     {
-        return Ok(([(CONTENT_TYPE, content_type)], only).into_response());
+        return Ok(multipart::respond_single(seat, Part { content_type, content: only }));
     }
-    // The stream owns the seat: it is free again when the last byte is gone.
-    let parts = parts.into_iter().map(move |content| {
-        let _seat = &seat;
-        Ok(Part { content_type: content_type.clone(), content })
-    });
-    Ok(multipart::respond(&media_type, stream::iter(parts)))
+    let parts =
+        parts.into_iter().map(move |content| Ok(Part { content_type: content_type.clone(), content }));
+    Ok(multipart::respond(&media_type, seat, stream::iter(parts)))
 }
 
 /// Numbers from 1 on.

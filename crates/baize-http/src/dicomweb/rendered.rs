@@ -36,8 +36,8 @@ pub(crate) struct RenderedQuery {
 
 /// Shows an instance.
 ///
-/// JPEG, or PNG where asked for; of a multi-frame image the first frame. Greyscale images only: colour is refused and
-/// never shown wrongly. Through the image's own window unless one is given. May show patient data.
+/// JPEG, or PNG where asked for; of a multi-frame image the first frame. A kind of image that cannot be decoded is refused
+/// and never shown wrongly. Greyscale through the image's own window unless one is given. May show patient data.
 #[utoipa::path(
     get,
     path = "/dicomweb/studies/{study}/series/{series}/instances/{sop}/rendered",
@@ -94,9 +94,20 @@ pub(crate) async fn render_frame(
     QueryOf(query): QueryOf<RenderedQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let number = frame.parse().ok().filter(|number| *number > 0);
-    let number = number.ok_or_else(|| Problem::invalid("frames: a picture shows one frame, from 1 on"))?;
-    render(&app, Place::instance(&study, &series, &sop)?, number, &query, &headers).await
+    let place = Place::instance(&study, &series, &sop)?;
+    render(&app, place, frame_number(&frame)?, &query, &headers).await
+}
+
+pub(super) fn frame_number(text: &str) -> Result<u32, Problem> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Problem::invalid("frames: a picture shows one frame, from 1 on"))
+}
+
+pub(super) fn media_type(format: PictureFormat) -> &'static str {
+    match format {
+        PictureFormat::Png => "image/png",
+        PictureFormat::Jpeg(_) => "image/jpeg",
+    }
 }
 
 async fn render(
@@ -119,11 +130,7 @@ async fn render(
     };
     let (_, object, _seat) = place.object(app).await?;
     let picture = app.ports.views.render(object, rendering).await?;
-    let media_type = match format {
-        PictureFormat::Png => "image/png",
-        PictureFormat::Jpeg(_) => "image/jpeg",
-    };
-    Ok(([(CONTENT_TYPE, media_type)], picture).into_response())
+    Ok(([(CONTENT_TYPE, media_type(format))], picture).into_response())
 }
 
 fn window(text: &str) -> Result<Window, Problem> {
@@ -145,7 +152,7 @@ fn window(text: &str) -> Result<Window, Problem> {
     Ok(Window { center: number(center).ok_or_else(bad)?, width, shape })
 }
 
-fn viewport(text: &str) -> Result<(u32, u32), Problem> {
+pub(super) fn viewport(text: &str) -> Result<(u32, u32), Problem> {
     let sides = text
         .split_once(',')
         .and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));

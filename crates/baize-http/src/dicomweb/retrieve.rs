@@ -1,18 +1,18 @@
-//! WADO-RS (PS3.18 section 10.4): objects as they were received.
+//! WADO-RS (PS3.18 section 10.4): objects as they were received, or in the transfer syntax that every client reads.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use baize_core::Fault;
 use baize_core::ports::ArchiveRow;
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 
-use super::accept::{Accepted, Packing};
+use super::accept::{Accepted, EXPLICIT_LITTLE, Form, Packing};
 use super::multipart::{self, Part};
-use super::{Place, seat};
+use super::seat::Seat;
+use super::{Place, not_converted};
 use crate::app::AppState;
 use crate::dto::ProblemDto;
 use crate::problem::Problem;
@@ -21,8 +21,8 @@ macro_rules! retrieve_route {
     ($(#[$doc:meta])* $name:ident, $path:literal, ($($part:literal: $description:literal),*)) => {
         $(#[$doc])*
         ///
-        /// Byte for byte as received; a transfer syntax other than the stored one is not acceptable. `multipart/related;
-        /// type="application/dicom"`, or `application/dicom` for a single instance. Holds patient data.
+        /// Byte for byte as received, or in Explicit VR Little Endian where `transfer-syntax=1.2.840.10008.1.2.1` is asked for;
+        /// another one is not acceptable. `multipart/related; type="application/dicom"`, or `application/dicom` for a single instance. Holds patient data.
         #[utoipa::path(
             get,
             path = $path,
@@ -67,28 +67,30 @@ retrieve_route!(
 async fn retrieve(app: Arc<AppState>, place: Place, headers: &HeaderMap) -> Result<Response, Problem> {
     let rows = place.rows(&app).await?;
     let stored: Vec<&str> = rows.iter().map(|row| row.identity.transfer_syntax.as_str()).collect();
-    let packing = Accepted::of(headers).objects(&stored)?;
-    let seat = seat(&app)?;
+    let (packing, form) = Accepted::of(headers).objects(&stored)?;
+    let seat = Seat::take(&app)?;
     let mut rows = rows.into_iter();
     // The first one before the answer begins: what is wrong with it has a status then.
     let Some(first) = rows.next() else { return Err(Problem::invalid("There is nothing to retrieve.")) };
-    let first = part(&app, &first).await?;
+    let first = part(&app, &first, form).await.map_err(not_converted)?;
     if packing == Packing::Single {
-        return Ok(([(CONTENT_TYPE, first.content_type)], first.content).into_response());
+        return Ok(multipart::respond_single(seat, first));
     }
     let rest = stream::iter(rows).then(move |row| {
         let app = Arc::clone(&app);
-        async move { part(&app, &row).await }
+        async move { part(&app, &row, form).await }
     });
-    // The stream owns the seat: it is free again when the last byte is gone.
-    let parts = stream::iter([Ok(first)]).chain(rest).map(move |part| {
-        let _seat = &seat;
-        part
-    });
-    Ok(multipart::respond("application/dicom", parts))
+    Ok(multipart::respond("application/dicom", seat, stream::iter([Ok(first)]).chain(rest)))
 }
 
-async fn part(app: &AppState, row: &ArchiveRow) -> Result<Part, Fault> {
-    let content_type = format!("application/dicom; transfer-syntax={}", row.identity.transfer_syntax);
-    Ok(Part { content_type, content: app.ports.spool.get(&row.spool_key).await? })
+async fn part(app: &AppState, row: &ArchiveRow, form: Form) -> Result<Part, Fault> {
+    let object = app.ports.spool.get(&row.spool_key).await?;
+    let stored = row.identity.transfer_syntax.as_str();
+    let (syntax, content) = match form {
+        Form::Native if stored != EXPLICIT_LITTLE => {
+            (EXPLICIT_LITTLE, app.ports.views.transcode(object).await?)
+        }
+        Form::Native | Form::Stored => (stored, object),
+    };
+    Ok(Part { content_type: format!("application/dicom; transfer-syntax={syntax}"), content })
 }

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use crate::access::Group;
 use crate::app::AppState;
-use crate::dicomweb::{metadata, pixels, rendered, retrieve, search};
+use crate::dicomweb::{metadata, pixels, rendered, retrieve, search, thumbnail};
 use crate::stow;
 
 type Routes = OpenApiRouter<Arc<AppState>>;
@@ -65,7 +65,11 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
                 .routes(routes!(pixels::retrieve_frames))
                 .routes(routes!(pixels::retrieve_bulk))
                 .routes(routes!(rendered::render_instance))
-                .routes(routes!(rendered::render_frame)),
+                .routes(routes!(rendered::render_frame))
+                .routes(routes!(thumbnail::thumbnail_of_study))
+                .routes(routes!(thumbnail::thumbnail_of_series))
+                .routes(routes!(thumbnail::thumbnail_of_instance))
+                .routes(routes!(thumbnail::thumbnail_of_frame)),
         ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),

@@ -1,14 +1,16 @@
 //! QIDO-RS and WADO-RS over fake ports.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use baize_core::ports::{ArchiveLevel, SpoolKey, TextMatch};
 use baize_http::Role;
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use crate::fakes::{PATIENT, object};
-use crate::harness::{Answer, App, app, app_with_keys};
+use crate::harness::{Answer, App, app, app_with_keys, config};
 
 const STUDY: &str = "/dicomweb/studies/1.2";
 const SERIES: &str = "/dicomweb/studies/1.2/series/1.5";
@@ -239,4 +241,70 @@ async fn the_addresses_that_storing_gives_lead_to_what_was_stored() {
         let path = url.strip_prefix("https://baize.example").unwrap();
         assert_eq!(parts(&app.get(path).await).len(), count, "{url}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_stop_reading_give_their_places_back() {
+    let app = app();
+    let ask =
+        || app.router.clone().oneshot(Request::get("/dicomweb/studies/1.2").body(Body::empty()).unwrap());
+    let mut stalled = Vec::new();
+    for _ in 0..16 {
+        let response = ask().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        stalled.push(response);
+    }
+    assert_eq!(ask().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    tokio::time::sleep(config().download_stall_timeout + Duration::from_secs(1)).await;
+    assert_eq!(app.get("/dicomweb/studies/1.2").await.status, StatusCode::OK);
+    for response in stalled {
+        let read = response.into_body().collect().await;
+        assert!(read.is_err(), "nobody takes what went out for the whole");
+    }
+}
+
+#[tokio::test]
+async fn clients_without_decoders_get_samples() {
+    let app = app();
+    let frames = format!("{INSTANCE}/frames/2,1");
+    let answer = get_as(&app, &frames, "multipart/related; type=\"application/octet-stream\"").await;
+    assert_eq!(parts(&answer), ["samples 2", "samples 1"]);
+    let answer = get_as(&app, &format!("{INSTANCE}/frames/2"), "application/octet-stream").await;
+    assert_eq!(answer.body, "samples 2");
+    assert_eq!(
+        answer.header("content-type"),
+        "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
+    );
+
+    let fake_syntax = "application/dicom; transfer-syntax=";
+    let explicit = "1.2.840.10008.1.2.1";
+    let answer = get_as(&app, INSTANCE, &format!("{fake_syntax}{explicit}")).await;
+    assert_eq!(answer.status, 200);
+    let refused = get_as(&app, INSTANCE, &format!("{fake_syntax}1.2.840.10008.1.2.5")).await;
+    assert_eq!(refused.status, 406, "{:?}", refused.body);
+}
+
+#[tokio::test]
+async fn thumbnails_stand_for_studies_series_instances_and_frames() {
+    let app = app();
+    for (path, frame) in [
+        (format!("{STUDY}/thumbnail"), 1),
+        (format!("{SERIES}/thumbnail"), 1),
+        (format!("{INSTANCE}/thumbnail"), 1),
+        (format!("{INSTANCE}/frames/3/thumbnail"), 3),
+    ] {
+        let answer = app.get(&path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "image/jpeg"), "{path}");
+        let asked = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(
+            asked.contains(&format!("frame: {frame}, window: None, viewport: Some((200, 200))")),
+            "{asked}"
+        );
+        let small = app.get(&format!("{path}?viewport=64,48&accept=image/png")).await;
+        assert_eq!(small.header("content-type"), "image/png");
+        assert!(String::from_utf8(small.body.to_vec()).unwrap().contains("(64, 48)"));
+    }
+    app.get("/dicomweb/studies/9.9.9/thumbnail").await.problem(404, "not_found");
+    app.get(&format!("{STUDY}/thumbnail?window=1,2")).await.problem(400, "invalid_request");
+    app.get(&format!("{INSTANCE}/frames/0/thumbnail")).await.problem(400, "invalid_request");
 }

@@ -373,6 +373,21 @@ impl ObjectViews for World {
         })
     }
 
+    async fn native_frames(&self, _: Bytes, numbers: Vec<usize>) -> Result<Bulk, Fault> {
+        Ok(Bulk {
+            media_type: "application/octet-stream".into(),
+            transfer_syntax: "1.2.840.10008.1.2.1".into(),
+            parts: numbers.iter().map(|number| Bytes::from(format!("samples {number}"))).collect(),
+        })
+    }
+
+    async fn transcode(&self, object: Bytes) -> Result<Bytes, Fault> {
+        if object.ends_with(b"1.2.3") {
+            return Err(Fault::new(ErrorCode::UnsupportedPixelFormat, "JPEG Extended with 12 bits"));
+        }
+        Ok([b"transcoded ", &object[..]].concat().into())
+    }
+
     async fn bulk(&self, object: Bytes, path: String) -> Result<Bulk, Fault> {
         if path != "7FE00010" {
             return Err(Fault::new(ErrorCode::NotFound, "bulk: nothing there"));

@@ -24,6 +24,7 @@ pub(crate) const BOUNDARY: &str = "frontier";
 pub(crate) fn config() -> HttpConfig {
     HttpConfig {
         public_url: "https://baize.example".into(),
+        allowed_origins: Vec::new(),
         auth: None,
         default_language: Language::English,
         max_object_bytes: 4096,
@@ -31,6 +32,7 @@ pub(crate) fn config() -> HttpConfig {
         max_parts: 8,
         upload_memory_bytes: 8192,
         upload_idle_timeout: Duration::from_secs(30),
+        download_stall_timeout: Duration::from_secs(30),
         max_in_flight_per_client: 4,
         max_event_streams: 2,
         event_keep_alive: Duration::from_secs(15),

@@ -7,6 +7,7 @@
 )]
 
 mod auth;
+mod cors;
 mod dicomweb;
 mod dicomweb_client;
 mod events;

@@ -19,11 +19,21 @@ pub(crate) fn decode(stream: &[u8], layout: &Layout) -> Result<Vec<u16>, Fault> 
     check_partition(stream, &size).ok_or_else(|| damaged("JPEG 2000"))??;
     let image = Image::from_bytes_with(stream, DecodeParameters::new().strict(true))
         .map_err(|_| damaged("JPEG 2000"))?;
-    let component = image.components().first().ok_or_else(|| damaged("JPEG 2000"))?;
-    if (component.height() as usize, component.width() as usize) != (layout.rows, layout.columns) {
+    let components = image.components();
+    let whole = |component: &jpeg2k::ImageComponent| {
+        (component.height() as usize, component.width() as usize) == (layout.rows, layout.columns)
+    };
+    if components.len() != layout.space.components() || !components.iter().all(whole) {
         return Err(damaged("JPEG 2000"));
     }
-    Ok(component.data().iter().map(|&sample| layout.stored(sample)).collect())
+    let mut samples = vec![0; layout.samples()];
+    for (number, component) in components.iter().enumerate() {
+        let of_component = samples.iter_mut().skip(number).step_by(components.len());
+        for (sample, &decoded) in of_component.zip(component.data()) {
+            *sample = layout.stored(decoded);
+        }
+    }
+    Ok(samples)
 }
 
 /// The codestream within its boxes, if there are any.

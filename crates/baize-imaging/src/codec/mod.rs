@@ -1,5 +1,5 @@
 //! The decoders. Each looks at the compressed stream's own header first: a stream that claims another size
-//! than the DICOM header is refused before its decoder allocates for it.
+//! than the DICOM header is refused before its decoder allocates for it. Samples of colour come pixel by pixel.
 
 pub(crate) mod jpeg;
 pub(crate) mod jpeg2000;
@@ -12,12 +12,13 @@ use crate::layout::{Layout, corrupt};
 
 /// Refuses a stream of another size than the header's.
 fn check_size(layout: &Layout, height: u64, width: u64, components: u64) -> Result<(), Fault> {
-    if (height, width, components) == (layout.rows as u64, layout.columns as u64, 1) {
+    let due = layout.space.components() as u64;
+    if (height, width, components) == (layout.rows as u64, layout.columns as u64, due) {
         return Ok(());
     }
     Err(corrupt(format!(
         "the compressed stream claims {height} x {width} with {components} components where the header says {} x {} \
-         with one",
+         with {due}",
         layout.rows, layout.columns
     )))
 }

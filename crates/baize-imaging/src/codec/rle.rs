@@ -7,13 +7,15 @@ use crate::layout::{Layout, corrupt};
 
 const HEADER: usize = 64;
 
-/// Decodes one frame: a segment per byte of the sample, highest byte first.
+/// Decodes one frame: for each component of a pixel a segment per byte of the sample, highest byte first.
 pub(crate) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, Fault> {
     let header = frame.first_chunk::<HEADER>().ok_or_else(|| damaged("RLE"))?;
     let mut numbers =
         header.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     let segments = numbers.next().unwrap_or_default();
-    let planes = usize::from(layout.bits_allocated / 8);
+    let depth = usize::from(layout.bits_allocated / 8);
+    let components = layout.space.components();
+    let planes = depth * components;
     if segments as usize != planes {
         return Err(corrupt(format!("the RLE frame has {segments} segments where {planes} are due")));
     }
@@ -22,27 +24,21 @@ pub(crate) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u16>, Fault> {
     for (plane, &start) in starts.iter().enumerate() {
         let end = starts.get(plane + 1).copied().unwrap_or(frame.len());
         let segment = frame.get(start..end).filter(|_| start >= HEADER).ok_or_else(|| damaged("RLE"))?;
-        unpack(segment, &mut samples).ok_or_else(|| damaged("RLE"))?;
+        let mut of_component = samples.iter_mut().skip(plane / depth).step_by(components);
+        unpack(segment, &mut of_component).ok_or_else(|| damaged("RLE"))?;
     }
     Ok(samples)
 }
 
 /// Shifts each sample up by a byte and puts the segment's byte in; `None` where the segment is too short.
-fn unpack(mut segment: &[u8], samples: &mut [u16]) -> Option<()> {
-    let mut rest = samples;
-    while !rest.is_empty() {
+fn unpack<'s>(mut segment: &[u8], samples: &mut impl ExactSizeIterator<Item = &'s mut u16>) -> Option<()> {
+    while samples.len() > 0 {
         let (&control, after) = segment.split_first()?;
-        let count = match control {
-            0..=127 => usize::from(control) + 1,
-            128 => 0,
-            129..=255 => 257 - usize::from(control),
-        };
         // A run may reach beyond the frame by what an encoder padded a row with.
-        let taken = count.min(rest.len());
-        let (now, later) = rest.split_at_mut(taken);
         segment = match control {
             0..=127 => {
-                for (sample, &byte) in now.iter_mut().zip(after.get(..count)?) {
+                let count = usize::from(control) + 1;
+                for (&byte, sample) in after.get(..count)?.iter().zip(samples.by_ref()) {
                     *sample = *sample << 8 | u16::from(byte);
                 }
                 &after[count..]
@@ -50,13 +46,12 @@ fn unpack(mut segment: &[u8], samples: &mut [u16]) -> Option<()> {
             128 => after,
             129..=255 => {
                 let (&byte, after) = after.split_first()?;
-                for sample in now {
+                for sample in samples.by_ref().take(257 - usize::from(control)) {
                     *sample = *sample << 8 | u16::from(byte);
                 }
                 after
             }
         };
-        rest = later;
     }
     Some(())
 }

@@ -42,7 +42,7 @@ pub fn frames(object: &Bytes, limits: &Limits) -> Result<Bulk, Fault> {
     Ok(Bulk { media_type: OCTETS.into(), transfer_syntax: EXPLICIT_LITTLE.into(), parts })
 }
 
-const OCTETS: &str = "application/octet-stream";
+pub(super) const OCTETS: &str = "application/octet-stream";
 
 /// PS3.18 tables 8.7.3-2 and 8.7.3-5.
 fn media_type(transfer_syntax: &str) -> &'static str {

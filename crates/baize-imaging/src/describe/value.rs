@@ -87,6 +87,24 @@ pub(crate) fn little_endian<'a>(element: &Element<'a>, vr: [u8; 2]) -> Cow<'a, [
     Cow::Owned(bytes)
 }
 
+/// The bytes of any value that is no sequence, in little endian.
+pub(super) fn little_endian_of_all<'a>(element: &Element<'a>, vr: [u8; 2]) -> Cow<'a, [u8]> {
+    let size = if vr == *b"AT" { Some(2) } else { number_size(vr) };
+    match size.filter(|_| element.encoding.big_endian) {
+        None => little_endian(element, vr),
+        Some(size) => {
+            let mut bytes = element.value.to_vec();
+            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+            Cow::Owned(bytes)
+        }
+    }
+}
+
+/// Values of odd length end with a space and not with a zero (PS3.5 section 6.2).
+pub(super) fn is_padded_by_space(vr: [u8; 2]) -> bool {
+    (is_text(vr) && vr != *b"UI") || vr == *b"PN"
+}
+
 /// The values of a text, decoded first and split then; `None` where it is empty.
 fn split(element: &Element<'_>, charset: &Charset) -> Option<Vec<String>> {
     let text = charset.decode(element.value)?;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baize_core::Language;
+use baize_core::ports::LinkLost;
 use baize_models::{Catalog, Compute};
 use baize_triage::rules::Status;
 
 use super::language::{self, pick};
 use super::{EXIT_FAILURE, say};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Destination};
 use crate::wiring;
 
 /// Prints one line per thing looked at; fails when the server would not start.
@@ -29,7 +30,9 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         triage(&config, reader),
         storage(&config, reader),
+        dimse(&config, reader),
         destinations(&config, reader),
+        asked(&config, reader),
     ];
     Ok(if healthy.into_iter().all(|sound| sound) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
 }
@@ -54,6 +57,12 @@ fn configuration(config: &Config, reader: Language) -> bool {
                 reader,
                 "  未配置身份验证：仅本机可访问",
                 "  no authentication is configured: only this machine can reach the server",
+            ));
+        }
+        for origin in &config.http.allowed_origins {
+            say(&format!(
+                "  {}: {origin}",
+                pick(reader, "允许从浏览器访问的网页来源", "web pages that may call")
             ));
         }
         if config.dimse.allowed_calling_aes.is_empty() && !config.dimse.allow_any_calling_ae {
@@ -140,6 +149,44 @@ fn triage(config: &Config, reader: Language) -> bool {
     true
 }
 
+/// Where images come in, and who may send them.
+fn dimse(config: &Config, reader: Language) -> bool {
+    let dimse = &config.dimse;
+    let label = pick(reader, "DICOM 接收端口", "DICOM port");
+    good(&format!("{label}: {} (AE {})", dimse.bind, dimse.ae_title));
+    let limits = [
+        (dimse.associations_per_minute, pick(reader, "次连接/分钟", "associations a minute")),
+        (dimse.objects_per_second, pick(reader, "个对象/秒", "objects a second")),
+    ];
+    for (most, unit) in limits.into_iter().filter(|(most, _)| *most > 0) {
+        let each = pick(reader, "每台设备限", "limit for each peer");
+        say(&format!("  {each}: {most} {unit}"));
+    }
+    let Some(tls) = &dimse.tls else {
+        say(pick(
+            reader,
+            "  未配置 [dimse.tls]：DICOM 传输不加密",
+            "  there is no [dimse.tls]: images come in unencrypted",
+        ));
+        return true;
+    };
+    let label = pick(reader, "DICOM TLS 接收端口", "DICOM port for TLS");
+    match wiring::dimse_tls(tls) {
+        Ok(_) => {
+            let who = match tls.client_ca {
+                Some(_) => pick(reader, "须出示客户端证书", "peers must show a certificate"),
+                None => pick(reader, "不要求客户端证书", "peers need no certificate"),
+            };
+            good(&format!("{label}: {} ({who})", tls.bind));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            false
+        }
+    }
+}
+
 /// Asks every destination by C-ECHO. One that does not answer is shown, but is no reason for the server not to start:
 /// its results wait.
 fn destinations(config: &Config, reader: Language) -> bool {
@@ -153,8 +200,8 @@ fn destinations(config: &Config, reader: Language) -> bool {
         return true;
     }
     let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
-        let echo = |destination| wiring::scu(config, destination);
-        config.destinations.iter().map(|one| (one, runtime.block_on(echo(one).echo()))).collect::<Vec<_>>()
+        let ask = |one| (one, runtime.block_on(answer_of(config, one)));
+        config.destinations.iter().map(ask).collect::<Vec<_>>()
     });
     let answers = match asked {
         Ok(answers) => answers,
@@ -163,15 +210,71 @@ fn destinations(config: &Config, reader: Language) -> bool {
             return false;
         }
     };
+    let mut sound = true;
     for (destination, answer) in answers {
-        let (name, address) = (&destination.name, &destination.address);
+        let name = &destination.name;
+        let tls = if destination.tls.is_some() { ", TLS" } else { "" };
+        let address = match &destination.stow {
+            Some(url) => url.clone(),
+            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
+        };
         match answer {
-            Ok(()) => good(&format!("{label}: {name} ({address}, {})", destination.ae_title)),
-            Err(lost) => {
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address})")),
+            Err(mistake) => {
+                bad(&format!("{label}: {mistake:#}"));
+                sound = false;
+            }
+            Ok(Err(lost)) => {
                 let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");
                 bad(&format!("{label}: {name} ({address}) {mute}: {lost}"));
             }
         }
+    }
+    sound
+}
+
+/// Asks a destination by the way that its results take.
+///
+/// # Errors
+/// A setting that does not hold, as against a system that does not answer.
+async fn answer_of(config: &Config, destination: &Destination) -> anyhow::Result<Result<(), LinkLost>> {
+    Ok(match &destination.stow {
+        Some(url) => wiring::stow(destination, url)?.probe().await,
+        None => wiring::scu(config, destination)?.echo().await,
+    })
+}
+
+/// Asks the systems that get no results, and says what is asked of whom. One that does not answer is no reason for the
+/// server not to start.
+fn asked(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "节点", "node");
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            bad(&format!("{label}: {error}"));
+            return false;
+        }
+    };
+    for node in &config.nodes {
+        let place = format!("{label}: {} ({}, {})", node.name, node.address, node.ae_title);
+        match wiring::peer(config, &node.name).map(|peer| runtime.block_on(peer.scu.echo())) {
+            Ok(Ok(())) => good(&place),
+            Ok(Err(lost)) => bad(&format!("{place} {}: {lost}", pick(reader, "没有应答", "does not answer"))),
+            Err(error) => bad(&format!("{place}: {error:#}")),
+        }
+    }
+    if config.priors.from.is_empty() {
+        say(pick(
+            reader,
+            "  未配置既往检查来源：不调取既往检查",
+            "  no archive is asked for earlier studies",
+        ));
+    } else {
+        let names = config.priors.from.join(", ");
+        good(&format!("{}: {names}", pick(reader, "既往检查来源", "earlier studies from")));
+    }
+    if let Some(name) = &config.worklist.node {
+        good(&format!("{}: {name}", pick(reader, "检查工作列表", "worklist")));
     }
     true
 }

@@ -1,6 +1,7 @@
 //! The verbs of the command line.
 
 mod deidentify;
+mod dicom;
 mod doctor;
 mod export;
 mod hl7;
@@ -74,6 +75,8 @@ enum Verb {
     Models(models::Models),
     /// Says which device and models are there and what is misconfigured.
     Doctor(ConfigurationFlags),
+    /// Asks the archives and worklists of the configuration.
+    Dicom(dicom::Dicom),
     /// Checks HL7 v2 messages.
     Hl7(hl7::Hl7),
     /// Makes an API key, or a key for de-identification.
@@ -105,6 +108,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Eval(eval) => eval.run(),
         Verb::Models(models) => models.run(),
         Verb::Doctor(configuration) => doctor::run(configuration.load()),
+        Verb::Dicom(dicom) => dicom.run(),
         Verb::Hl7(hl7) => hl7.run(),
         Verb::Key(key) => key.run(),
     }

@@ -1,8 +1,9 @@
 //! Judges a whole configuration: every problem at once, each with its remedy.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use super::Config;
+use super::{Config, Destination, PeerTls, lookups};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
 /// when the server may start.
@@ -11,6 +12,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     http(config, &mut found);
     dimse(config, &mut found);
     destinations(config, &mut found);
+    lookups::check(config, &mut found);
     triage(config, &mut found);
     sizes(config, &mut found);
     found
@@ -52,6 +54,12 @@ fn http(config: &Config, found: &mut Vec<String>) {
     {
         found
             .push("http.public_url must begin with http:// or https:// and must not end with a slash".into());
+    }
+    for origin in http.allowed_origins.iter().filter(|origin| !baize_http::is_origin(origin)) {
+        found.push(format!(
+            "http.allowed_origins: '{origin}' is not an origin: name scheme, host and port, in small letters and without a \
+             path, such as https://viewer.hospital.example"
+        ));
     }
     if http.metrics_bind == http.bind && http.bind.port() != 0 {
         found.push("http.metrics_bind must differ from http.bind".into());
@@ -95,19 +103,45 @@ fn dimse(config: &Config, found: &mut Vec<String>) {
     for (key, title) in titles {
         ae_title(key, title, found);
     }
-    let bind = dimse.bind;
-    if is_public(bind) && (dimse.allow_any_calling_ae || dimse.allowed_calling_aes.is_empty()) {
-        found.push(format!(
-            "dimse.bind = {bind} is reachable from other machines: list the calling AE titles in \
-             dimse.allowed_calling_aes and leave dimse.allow_any_calling_ae = false"
-        ));
+    let ports =
+        [Some(("dimse.bind", dimse.bind)), dimse.tls.as_ref().map(|tls| ("dimse.tls.bind", tls.bind))];
+    for (key, bind) in ports.into_iter().flatten() {
+        if is_public(bind) && (dimse.allow_any_calling_ae || dimse.allowed_calling_aes.is_empty()) {
+            found.push(format!(
+                "{key} = {bind} is reachable from other machines: list the calling AE titles in \
+                 dimse.allowed_calling_aes and leave dimse.allow_any_calling_ae = false"
+            ));
+        }
+    }
+    if let Some(tls) = &dimse.tls {
+        if tls.bind == dimse.bind && tls.bind.port() != 0 {
+            found.push("dimse.tls.bind must differ from dimse.bind: TLS has a port of its own".into());
+        }
+        file("dimse.tls.certificate", Some(&tls.certificate), found);
+        file("dimse.tls.key", Some(&tls.key), found);
+        file("dimse.tls.client_ca", tls.client_ca.as_ref(), found);
     }
     if !(4096..=4 << 20).contains(&dimse.max_pdu) {
         found.push("dimse.max_pdu must be between 4096 and 4194304".into());
     }
 }
 
-fn ae_title(key: &str, title: &str, found: &mut Vec<String>) {
+pub(super) fn file(key: &str, path: Option<&PathBuf>, found: &mut Vec<String>) {
+    if let Some(path) = path.filter(|path| !path.is_file()) {
+        found.push(format!("{key}: there is no file {}", path.display()));
+    }
+}
+
+pub(super) fn peer_tls(key: &str, tls: &PeerTls, found: &mut Vec<String>) {
+    file(&format!("{key}.ca"), Some(&tls.ca), found);
+    file(&format!("{key}.certificate"), tls.certificate.as_ref(), found);
+    file(&format!("{key}.key"), tls.key.as_ref(), found);
+    if tls.certificate.is_some() != tls.key.is_some() {
+        found.push(format!("{key}.certificate and {key}.key go together: set both or neither"));
+    }
+}
+
+pub(super) fn ae_title(key: &str, title: &str, found: &mut Vec<String>) {
     let printable = title.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\');
     if title.trim().is_empty() || title.len() > 16 || !printable {
         found.push(format!(
@@ -123,19 +157,32 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
         if name.trim().is_empty() {
             found.push(format!("{} is empty: the outbox keeps deliveries by this name", key("name")));
         }
+        if name.starts_with('@') {
+            found.push(format!("{}: '{name}' begins with @, as Baize's own names do; drop it", key("name")));
+        }
         if config.destinations[..index].iter().any(|earlier| earlier.name == *name) {
             found.push(format!("{}: '{name}' is there twice; give each destination its own", key("name")));
         }
-        let port = destination.address.rsplit_once(':').and_then(|(host, port)| {
-            (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten().filter(|port| *port > 0)
-        });
-        if port.is_none() {
-            let address = &destination.address;
-            found.push(format!("{}: '{address}' is not host:port, such as pacs:104", key("address")));
+        match &destination.stow {
+            Some(url) => stow(&key, destination, url, found),
+            None => {
+                address(&key("address"), &destination.address, found);
+                ae_title(&key("ae_title"), &destination.ae_title, found);
+                for (name, file) in [
+                    ("authorization_file", &destination.authorization_file),
+                    ("ca_file", &destination.ca_file),
+                ] {
+                    if file.is_some() {
+                        found.push(format!("{} is for a destination with stow only; remove it", key(name)));
+                    }
+                }
+            }
         }
-        ae_title(&key("ae_title"), &destination.ae_title, found);
         if let Some(title) = &destination.calling_ae_title {
             ae_title(&key("calling_ae_title"), title, found);
+        }
+        if let Some(tls) = &destination.tls {
+            peer_tls(&key("tls"), tls, found);
         }
         if !(destination.analysed || destination.refused || destination.failed) {
             found.push(format!(
@@ -156,6 +203,46 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
             if seconds == 0 {
                 found.push(format!("{} must be at least 1", key(name)));
             }
+        }
+    }
+}
+
+pub(super) fn address(key: &str, address: &str, found: &mut Vec<String>) {
+    let port = address.rsplit_once(':').and_then(|(host, port)| {
+        (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten().filter(|port| *port > 0)
+    });
+    if port.is_none() {
+        found.push(format!("{key}: '{address}' is not host:port, such as pacs:104"));
+    }
+}
+
+/// A destination that gets results by STOW-RS.
+fn stow(key: &dyn Fn(&str) -> String, destination: &Destination, url: &str, found: &mut Vec<String>) {
+    if !destination.address.is_empty() || !destination.ae_title.is_empty() {
+        found.push(format!(
+            "{}: results go either by stow or by address and ae_title; remove one of the two",
+            key("stow")
+        ));
+    }
+    let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+    let host = authority.split('/').next().unwrap_or_default();
+    if host.is_empty() || host.contains('@') || url.ends_with('/') || url.contains(['?', '#', ' ']) {
+        found.push(format!(
+            "{}: '{url}' must be the root of a DICOMweb service without a slash at its end, such as \
+             https://pacs.hospital.example/dicom-web; a login goes into authorization_file",
+            key("stow")
+        ));
+    }
+    let loopback = ["127.0.0.1", "localhost", "[::1]"];
+    let is_local = loopback.iter().any(|name| host == *name || host.starts_with(&format!("{name}:")));
+    if url.starts_with("http://") && !is_local {
+        found.push(format!("{}: '{url}' would carry patient data in clear text: use https://", key("stow")));
+    }
+    for (name, file) in
+        [("authorization_file", &destination.authorization_file), ("ca_file", &destination.ca_file)]
+    {
+        if let Some(path) = file.as_ref().filter(|path| !path.is_file()) {
+            found.push(format!("{}: there is no file {}", key(name), path.display()));
         }
     }
 }
@@ -235,10 +322,41 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ApiKey, Destination};
+    use crate::config::{ApiKey, DimseTls};
 
     fn pacs() -> Destination {
         toml::from_str("name = 'pacs'\naddress = 'pacs.hospital.example:104'\nae_title = 'PACS'").unwrap()
+    }
+
+    fn dimse_tls() -> DimseTls {
+        DimseTls {
+            bind: ([127, 0, 0, 1], 2762).into(),
+            certificate: "nowhere.pem".into(),
+            key: "nowhere.key".into(),
+            client_ca: None,
+        }
+    }
+
+    fn to_nobody() -> PeerTls {
+        PeerTls { ca: "nowhere.pem".into(), certificate: None, key: None, server_name: None }
+    }
+
+    fn stow(url: &str) -> Destination {
+        toml::from_str(&format!("name = 'cloud'\nstow = '{url}'")).unwrap()
+    }
+
+    #[test]
+    fn a_stow_destination_needs_a_url_and_encryption() {
+        for good in ["https://pacs/dicom-web", "https://pacs:8043/a/b", "http://127.0.0.1:8042/dicom-web"] {
+            let config = Config { destinations: vec![stow(good)], ..Config::default() };
+            assert_eq!(problems(&config), Vec::<String>::new(), "{good}");
+        }
+        for bad in
+            ["pacs", "https://", "https://pacs/", "https://u:p@pacs/x", "https://pacs/?a=b", "http://pacs/x"]
+        {
+            let config = Config { destinations: vec![stow(bad)], ..Config::default() };
+            assert_eq!(problems(&config).len(), 1, "{bad}");
+        }
     }
 
     #[test]
@@ -251,9 +369,10 @@ mod tests {
     #[test]
     fn each_mistake_names_its_key() {
         type Spoil = fn(&mut Config);
-        let cases: [(&str, Spoil); 22] = [
+        let cases: &[(&str, Spoil)] = &[
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
+            ("http.allowed_origins", |c| c.http.allowed_origins = vec!["*".into()]),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
             ("auth.api_keys[0].sha256", |c| {
                 c.auth.api_keys =
@@ -265,6 +384,20 @@ mod tests {
             }),
             ("dimse.ae_title", |c| c.dimse.ae_title = "SEVENTEEN_LETTERS".into()),
             ("dimse.bind", |c| c.dimse.bind = ([0, 0, 0, 0], 104).into()),
+            ("dimse.tls.certificate", |c| c.dimse.tls = Some(dimse_tls())),
+            ("dimse.tls.bind", |c| {
+                c.dimse.tls = Some(DimseTls { bind: ([0, 0, 0, 0], 2762).into(), ..dimse_tls() });
+            }),
+            ("dimse.tls.bind must differ", |c| {
+                c.dimse.tls = Some(DimseTls { bind: c.dimse.bind, ..dimse_tls() });
+            }),
+            ("destinations[0].tls.ca", |c| {
+                c.destinations = vec![Destination { tls: Some(to_nobody()), ..pacs() }];
+            }),
+            ("destinations[0].tls.certificate and", |c| {
+                let tls = PeerTls { key: Some("nowhere.key".into()), ..to_nobody() };
+                c.destinations = vec![Destination { tls: Some(tls), ..pacs() }];
+            }),
             ("limits.receive_budget_mib", |c| c.limits.receive_budget_mib = 1),
             ("engine.largest_bucket", |c| c.engine.largest_bucket = 3),
             ("engine.routine_bucket", |c| c.engine.routine_bucket = 64),
@@ -273,6 +406,9 @@ mod tests {
             ("lanes", |c| c.lanes.stat_seconds = 100_000),
             ("destinations[0].name", |c| {
                 c.destinations = vec![Destination { name: " ".into(), ..pacs() }];
+            }),
+            ("destinations[0].name", |c| {
+                c.destinations = vec![Destination { name: "@pacs".into(), ..pacs() }];
             }),
             ("destinations[1].name", |c| c.destinations = vec![pacs(), pacs()]),
             ("destinations[0].address", |c| {
@@ -286,6 +422,16 @@ mod tests {
             }),
             ("destinations[0].concurrency", |c| {
                 c.destinations = vec![Destination { concurrency: 0, ..pacs() }];
+            }),
+            ("destinations[0].stow", |c| {
+                c.destinations = vec![Destination { stow: Some("https://pacs/dicom-web".into()), ..pacs() }];
+            }),
+            ("destinations[0].stow", |c| c.destinations = vec![stow("http://pacs/dicom-web")]),
+            ("destinations[0].authorization_file", |c| {
+                c.destinations = vec![Destination {
+                    authorization_file: Some("nowhere".into()),
+                    ..stow("https://pacs/dicom-web")
+                }];
             }),
             ("outbox.retry_cap_seconds", |c| c.outbox.retry_cap_seconds = 0),
             ("triage.rules_dir", |c| c.triage.rules_dir = Some("nowhere".into())),

@@ -4,6 +4,7 @@
 
 mod check;
 mod layers;
+mod lookups;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +26,9 @@ pub(crate) struct Config {
     pub dimse: Dimse,
     pub outbox: Outbox,
     pub destinations: Vec<Destination>,
+    pub nodes: Vec<Node>,
+    pub priors: Priors,
+    pub worklist: Worklist,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -66,6 +70,7 @@ pub(crate) struct Http {
     pub bind: SocketAddr,
     pub metrics_bind: SocketAddr,
     pub public_url: Option<String>,
+    pub allowed_origins: Vec<String>,
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub tls_terminated_by_proxy: bool,
@@ -118,8 +123,21 @@ pub(crate) struct Dimse {
     pub allow_any_calling_ae: bool,
     pub stat_calling_aes: Vec<String>,
     pub max_associations: usize,
+    pub associations_per_minute: u32,
+    pub objects_per_second: u32,
     pub max_pdu: u32,
     pub idle_timeout_seconds: u64,
+    pub tls: Option<DimseTls>,
+}
+
+/// `[dimse.tls]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DimseTls {
+    pub bind: SocketAddr,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: Option<PathBuf>,
 }
 
 /// `[outbox]`
@@ -135,15 +153,26 @@ pub(crate) struct Outbox {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     pub name: String,
+    /// Empty where results go by STOW-RS.
+    #[serde(default)]
     pub address: String,
+    /// Empty where results go by STOW-RS.
+    #[serde(default)]
     pub ae_title: String,
     pub calling_ae_title: Option<String>,
+    #[serde(default)]
+    pub query_charset: QueryCharset,
+    pub stow: Option<String>,
+    pub authorization_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
     #[serde(default = "yes")]
     pub analysed: bool,
     #[serde(default)]
     pub refused: bool,
     #[serde(default = "yes")]
     pub failed: bool,
+    #[serde(default)]
+    pub priors: bool,
     #[serde(default = "one")]
     pub concurrency: usize,
     #[serde(default = "destination_max_pdu")]
@@ -152,6 +181,64 @@ pub(crate) struct Destination {
     pub connect_timeout_seconds: u64,
     #[serde(default = "response_timeout_seconds")]
     pub response_timeout_seconds: u64,
+    pub tls: Option<PeerTls>,
+}
+
+/// `[destinations.tls]` and `[nodes.tls]`: how to speak TLS to a peer.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerTls {
+    pub ca: PathBuf,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub server_name: Option<String>,
+}
+
+/// `[[nodes]]`: a system that is asked and gets no results.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Node {
+    pub name: String,
+    pub address: String,
+    pub ae_title: String,
+    pub calling_ae_title: Option<String>,
+    #[serde(default)]
+    pub query_charset: QueryCharset,
+    #[serde(default = "destination_max_pdu")]
+    pub max_pdu: u32,
+    #[serde(default = "connect_timeout_seconds")]
+    pub connect_timeout_seconds: u64,
+    #[serde(default = "response_timeout_seconds")]
+    pub response_timeout_seconds: u64,
+    pub tls: Option<PeerTls>,
+}
+
+/// The character set of questions that are not ASCII.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub(crate) enum QueryCharset {
+    #[default]
+    #[serde(rename = "ISO_IR 192")]
+    IsoIr192,
+    #[serde(rename = "GB18030")]
+    Gb18030,
+}
+
+/// `[priors]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Priors {
+    pub from: Vec<String>,
+    pub most: usize,
+    pub months: u32,
+    pub same_modality: bool,
+    pub same_body_part: bool,
+}
+
+/// `[worklist]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Worklist {
+    pub node: Option<String>,
 }
 
 fn yes() -> bool {
@@ -256,6 +343,7 @@ impl Default for Http {
             bind: (LOOPBACK, 8642).into(),
             metrics_bind: (LOOPBACK, 9642).into(),
             public_url: None,
+            allowed_origins: Vec::new(),
             tls_cert: None,
             tls_key: None,
             tls_terminated_by_proxy: false,
@@ -274,8 +362,11 @@ impl Default for Dimse {
             allow_any_calling_ae: false,
             stat_calling_aes: Vec::new(),
             max_associations: 32,
+            associations_per_minute: 0,
+            objects_per_second: 0,
             max_pdu: 131_072,
             idle_timeout_seconds: 60,
+            tls: None,
         }
     }
 }
@@ -283,6 +374,12 @@ impl Default for Dimse {
 impl Default for Outbox {
     fn default() -> Self {
         Self { retry_cap_seconds: 900, alarm_after_seconds: 3600 }
+    }
+}
+
+impl Default for Priors {
+    fn default() -> Self {
+        Self { from: Vec::new(), most: 3, months: 60, same_modality: true, same_body_part: true }
     }
 }
 
@@ -378,14 +475,51 @@ mod tests {
                 address: String::new(),
                 ae_title: String::new(),
                 calling_ae_title: Some(String::new()),
+                query_charset: QueryCharset::Gb18030,
+                stow: Some(String::new()),
+                authorization_file: Some(PathBuf::new()),
+                ca_file: Some(PathBuf::new()),
                 analysed: true,
                 refused: false,
                 failed: true,
+                priors: false,
                 concurrency: 1,
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
+                tls: Some(PeerTls {
+                    ca: "c".into(),
+                    certificate: Some("c".into()),
+                    key: Some("k".into()),
+                    server_name: Some("n".into()),
+                }),
             }],
+            dimse: Dimse {
+                tls: Some(DimseTls {
+                    bind: ([127, 0, 0, 1], 0).into(),
+                    certificate: "c".into(),
+                    key: "k".into(),
+                    client_ca: Some("c".into()),
+                }),
+                ..Dimse::default()
+            },
+            nodes: vec![Node {
+                name: String::new(),
+                address: String::new(),
+                ae_title: String::new(),
+                calling_ae_title: Some(String::new()),
+                query_charset: QueryCharset::Gb18030,
+                max_pdu: 1,
+                connect_timeout_seconds: 1,
+                response_timeout_seconds: 1,
+                tls: Some(PeerTls {
+                    ca: "c".into(),
+                    certificate: Some("c".into()),
+                    key: Some("k".into()),
+                    server_name: Some("n".into()),
+                }),
+            }],
+            worklist: Worklist { node: Some(String::new()) },
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::Language;
-use baize_dicom::scp::ScpConfig;
-use baize_http::{ApiKey, AuthConfig, BuildInfo, HttpConfig, JwtConfig, JwtKey, ServeOptions, TlsFiles};
+use baize_dicom::scp::{ScpConfig, ScpTls};
+use baize_http::{ApiKey, AuthConfig, BuildInfo, HttpConfig, JwtConfig, JwtKey, ServeOptions};
+use baize_tls::{ClientTls, TlsFiles};
 
 use super::{MIB, VERSION};
-use crate::config::{Auth, Config, Jwt, JwtAlgorithm};
+use crate::config::{Auth, Config, DimseTls, Jwt, JwtAlgorithm, PeerTls};
 
 /// Objects in one STOW request; a large CT study has a few thousand.
 const MAX_PARTS: usize = 10_000;
@@ -17,6 +18,8 @@ const MAX_EVENT_STREAMS: usize = 64;
 /// Proxies close what is silent for a minute.
 const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 const UPLOAD_IDLE: Duration = Duration::from_secs(60);
+/// For 128 KiB.
+const DOWNLOAD_STALL: Duration = Duration::from_secs(30);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How far the identity provider's clock may be off (RFC 7519 section 4.1.4: "no more than a few minutes").
 const JWT_LEEWAY: Duration = Duration::from_secs(60);
@@ -31,6 +34,7 @@ pub(super) fn http(config: &Config, bound: SocketAddr) -> anyhow::Result<HttpCon
     let has_auth = !auth.api_keys.is_empty() || auth.jwt.is_some();
     Ok(HttpConfig {
         public_url: http.public_url.clone().unwrap_or_else(|| local_url(config, bound)),
+        allowed_origins: http.allowed_origins.clone(),
         auth: if has_auth { Some(authentication(auth)?) } else { None },
         default_language: Language::English,
         max_object_bytes: config.limits.max_object_mib * MIB,
@@ -38,6 +42,7 @@ pub(super) fn http(config: &Config, bound: SocketAddr) -> anyhow::Result<HttpCon
         max_parts: MAX_PARTS,
         upload_memory_bytes: config.limits.receive_budget_mib * MIB,
         upload_idle_timeout: UPLOAD_IDLE,
+        download_stall_timeout: DOWNLOAD_STALL,
         max_in_flight_per_client: http.in_flight_per_client,
         max_event_streams: MAX_EVENT_STREAMS,
         event_keep_alive: EVENT_KEEP_ALIVE,
@@ -108,19 +113,49 @@ pub(super) fn serving_metrics() -> ServeOptions {
     ServeOptions { tls: None, header_timeout: HEADER_TIMEOUT, drain: Duration::ZERO }
 }
 
-/// The DICOM edge.
-pub(super) fn dimse(config: &Config) -> ScpConfig {
+/// The DICOM edge. Reads certificates.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(super) fn dimse(config: &Config) -> anyhow::Result<ScpConfig> {
     let dimse = &config.dimse;
-    ScpConfig {
+    Ok(ScpConfig {
         bind: dimse.bind,
+        tls: dimse.tls.as_ref().map(dimse_tls).transpose()?,
         ae_title: dimse.ae_title.clone(),
         allowed_calling_aes: dimse.allowed_calling_aes.clone(),
         allow_any_calling_ae: dimse.allow_any_calling_ae,
         stat_calling_aes: dimse.stat_calling_aes.clone(),
         max_associations: dimse.max_associations,
+        associations_per_minute: dimse.associations_per_minute,
+        objects_per_second: dimse.objects_per_second,
         max_pdu: dimse.max_pdu,
         max_object_bytes: config.limits.max_object_mib * MIB,
         receive_budget_bytes: config.limits.receive_budget_mib * MIB,
         idle_timeout: Duration::from_secs(dimse.idle_timeout_seconds),
-    }
+    })
+}
+
+/// The port for TLS, with its certificate read.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(crate) fn dimse_tls(tls: &DimseTls) -> anyhow::Result<ScpTls> {
+    let own = TlsFiles { certificates: tls.certificate.clone(), key: tls.key.clone() };
+    let config = baize_tls::server_config(&own, tls.client_ca.as_deref()).context("dimse.tls")?;
+    Ok(ScpTls { bind: tls.bind, config })
+}
+
+/// How to speak TLS to the peer at an address `host:port`, with certificates read.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(super) fn peer_tls(tls: &PeerTls, address: &str) -> anyhow::Result<ClientTls> {
+    let own = tls.certificate.clone().zip(tls.key.clone());
+    let own = own.map(|(certificates, key)| TlsFiles { certificates, key });
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    // IPv6 addresses stand in brackets before a port.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = tls.server_name.as_deref().unwrap_or(host);
+    Ok(ClientTls::open(&tls.ca, own.as_ref(), name)?)
 }

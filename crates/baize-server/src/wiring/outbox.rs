@@ -5,14 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use baize_core::ports::{Health, HealthCheck, ObjectName, Recipient, Rendition, Renditions};
-use baize_core::{Fault, Report, SystemClock};
+use baize_core::ports::{
+    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _,
+};
+use baize_core::{Clock as _, Fault, Report, SystemClock};
+use baize_dicom::filing::Filing;
 use baize_dicom::results;
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
 use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
 use baize_store::{FolderSpool, SqliteLedger};
+use baize_stow::{StowClient, StowConfig};
+use tracing::info;
 
+use super::edges;
+use super::engine::image_limits;
 use crate::config::{self, Config};
 
 /// Results leave as the DICOM objects that `baize-dicom` makes of them.
@@ -44,17 +51,45 @@ pub(super) async fn open(
     ledger: Arc<SqliteLedger>,
     spool: Arc<FolderSpool>,
 ) -> anyhow::Result<Arc<DeliveryService>> {
-    let destinations =
-        config.destinations.iter().map(|one| destination(config, one)).collect::<anyhow::Result<_>>()?;
+    let mut destinations = vec![own_archive(config, &ledger, &spool)];
+    for one in &config.destinations {
+        destinations.push(destination(config, one)?);
+    }
     let outbox = &config.outbox;
     let settings = Settings {
         backoff: Backoff { cap: Duration::from_secs(outbox.retry_cap_seconds) },
         alarm_after: Duration::from_secs(outbox.alarm_after_seconds),
         drain: Duration::from_secs(config.engine.drain_seconds),
     };
-    let parts =
-        Parts { records: ledger, spool, renditions: Arc::new(DicomResults), clock: Arc::new(SystemClock) };
-    Ok(Arc::new(DeliveryService::open(parts, settings, destinations).await?))
+    let parts = Parts {
+        records: ledger.clone(),
+        spool,
+        renditions: Arc::new(DicomResults),
+        clock: Arc::new(SystemClock),
+    };
+    let service = Arc::new(DeliveryService::open(parts, settings, destinations).await?);
+    let earlier = ledger.owe_earlier(SystemClock.now()).await?;
+    if earlier > 0 {
+        info!(earlier, "results of earlier versions will be listed beside their images");
+    }
+    Ok(service)
+}
+
+/// Results are listed in our own archive as another archive gets them by default.
+fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSpool>) -> Destination {
+    let limits = image_limits(config);
+    let filing = Filing::new(spool.clone(), ledger.clone(), Arc::new(SystemClock), limits);
+    Destination {
+        recipient: Recipient {
+            name: OWN_ARCHIVE.into(),
+            analysed: true,
+            refused: false,
+            failed: true,
+            priors: true,
+        },
+        courier: Arc::new(filing),
+        concurrency: NonZeroUsize::MIN,
+    }
 }
 
 fn destination(config: &Config, destination: &config::Destination) -> anyhow::Result<Destination> {
@@ -64,23 +99,47 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
+            priors: destination.priors,
         },
-        courier: Arc::new(scu(config, destination)),
+        courier: match &destination.stow {
+            Some(url) => Arc::new(stow(destination, url)?),
+            None => Arc::new(scu(config, destination)?),
+        },
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })
 }
 
-/// The way to a destination.
-pub(crate) fn scu(config: &Config, destination: &config::Destination) -> Scu {
-    Scu::new(ScuConfig {
+/// The way to a destination that gets results by STOW-RS.
+///
+/// # Errors
+/// An address or a file of authorities that does not hold, with its key.
+pub(crate) fn stow(destination: &config::Destination, url: &str) -> anyhow::Result<StowClient> {
+    let config = StowConfig {
+        url: url.to_owned(),
+        authorization_file: destination.authorization_file.clone(),
+        ca_file: destination.ca_file.clone(),
+        connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
+        response_timeout: Duration::from_secs(destination.response_timeout_seconds),
+    };
+    StowClient::new(config).with_context(|| format!("destination {}: stow or ca_file", destination.name))
+}
+
+/// The way to a destination by DIMSE. Reads certificates.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(crate) fn scu(config: &Config, destination: &config::Destination) -> anyhow::Result<Scu> {
+    let tls = destination.tls.as_ref().map(|tls| edges::peer_tls(tls, &destination.address));
+    Ok(Scu::new(ScuConfig {
         address: destination.address.clone(),
         called_ae: destination.ae_title.clone(),
         calling_ae: destination.calling_ae_title.clone().unwrap_or_else(|| config.dimse.ae_title.clone()),
         max_pdu: destination.max_pdu,
+        tls: tls.transpose().with_context(|| format!("destination {}", destination.name))?,
         connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
         response_timeout: Duration::from_secs(destination.response_timeout_seconds),
-    })
+    }))
 }
 
 /// The engine's health, with what the outbox has to say.

@@ -17,17 +17,26 @@ session.headers["X-API-Key"] = key
 client = DICOMwebClient(url=url, session=session)
 trouble = []
 
+# What no archive could keep: there is nothing to file it under. Each of the four UIDs is type 1 (PS3.3 sections C.7.2.1,
+# C.7.3.1 and C.12.1), and a UID is made of numbers and dots (PS3.5 section 9.1).
+NOT_OBJECTS = {
+    "chrSQEncoding.dcm": "has no UIDs at all",
+    "HTJ2K_08_RGB.dcm": "has neither Study nor Series Instance UID",
+    "bad_sequence.dcm": "its UIDs are hexadecimal digests",
+}
+
 
 def store(path):
     with open(path, "rb") as file:
         content = file.read()
-    body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n--b--\r\n"
-    kind = 'multipart/related; type="application/dicom"; boundary=b'
+    body = b"--baize-peer-7f3a9c\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n--baize-peer-7f3a9c--\r\n"
+    kind = 'multipart/related; type="application/dicom"; boundary=baize-peer-7f3a9c'
     answer = session.post(f"{url}/studies", data=body, headers={"Content-Type": kind})
+    name = path.rsplit("/", 1)[-1]
     if answer.status_code != 200:
-        # Not a Part 10 file, a UID missing, or another data set under a known UID.
-        print(f"not stored ({answer.status_code}): {path}")
+        assert answer.status_code == 409 and name in NOT_OBJECTS, f"{path}: {answer.status_code} {answer.text}"
         return None
+    assert name not in NOT_OBJECTS, f"{path}: {NOT_OBJECTS[name]}"
     return content
 
 
@@ -148,16 +157,17 @@ for filters, fuzzy in [
     dataset = pydicom.Dataset.from_json(found)
     assert dataset.StudyInstanceUID == gb.StudyInstanceUID, filters
     assert dataset.PatientName.ideographic == "乗^伟", filters
-    assert dataset.NumberOfStudyRelatedInstances == 1
+    assert dataset.NumberOfStudyRelatedInstances >= 1, "results stand beside the image"
     assert session.get(dataset.RetrieveURL).status_code == 200
 assert client.search_for_studies(search_filters={"PatientID": "nobody"}) == []
-[series] = client.search_for_series(gb.StudyInstanceUID)
+series, *of_results = client.search_for_series(gb.StudyInstanceUID)
 assert series["0020000E"]["Value"] == [gb.SeriesInstanceUID]
 [instance] = client.search_for_instances(gb.StudyInstanceUID, series["0020000E"]["Value"][0])
 assert instance["00080018"]["Value"] == [gb.SOPInstanceUID] and instance["00280010"]["Value"] == [gb.Rows]
 everything = client.search_for_instances(limit=1000)
-assert len(everything) == len(stored), "all instances"
-assert len(client.retrieve_study(gb.StudyInstanceUID)) == 1
+sops = {pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID for path in stored}
+assert sops <= {found["00080018"]["Value"][0] for found in everything}, "all instances"
+assert gb in client.retrieve_study(gb.StudyInstanceUID)
 assert len(client.retrieve_series(gb.StudyInstanceUID, gb.SeriesInstanceUID)) == 1
 assert client.retrieve_study_metadata(gb.StudyInstanceUID)[0]["00100010"]["Value"][0]["Ideographic"] == "乗^伟"
 print(f"{len(stored)} of {len(files)} files stored, found and read back")

@@ -8,6 +8,7 @@ use baize_testkit::{ObjectBuilder, Syntax};
 use crate::harness::{Server, root};
 
 const SCRIPT: &str = include_str!("dicomweb.py");
+const PIXELS: &str = include_str!("pixels.py");
 
 fn has_client() -> bool {
     let found = Command::new("python3").args(["-c", "import dicomweb_client, pydicom, numpy, PIL"]).output();
@@ -53,6 +54,38 @@ fn real() -> Vec<PathBuf> {
         println!("skipped: ../shared/corpus/dicom is not there; synthetic objects only");
     }
     found
+}
+
+/// Images in colour and of several frames, in many encodings.
+fn images() -> Vec<PathBuf> {
+    let folder = std::env::var_os("BAIZE_PYDICOM_DATA").map(PathBuf::from).unwrap_or_default();
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: the images of the package pydicom-data are not there (run `make test`)");
+        return Vec::new();
+    };
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "dcm"))
+        .collect();
+    found.sort();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_and_samples_are_those_that_pydicom_reads() {
+    let images = images();
+    if images.is_empty() || !has_client() {
+        println!("skipped: nothing to compare, or nothing to compare it with");
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut command = Command::new("python3");
+    command.args(["-c", PIXELS, &format!("{}/dicomweb", server.http), &server.key]).args(images);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -134,6 +134,14 @@ impl Server {
         (answer.status(), answer.bytes().await.unwrap().to_vec())
     }
 
+    /// An object over WADO-RS.
+    pub(crate) async fn dicom_object(&self, path: &str) -> Vec<u8> {
+        let request = self.client.get(format!("{}{path}", self.http)).bearer_auth(&self.key);
+        let answer = request.header("accept", "application/dicom").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.bytes().await.unwrap().to_vec()
+    }
+
     /// STOW-RS of some objects; an error where the server went away.
     pub(crate) async fn stow<T: AsRef<[u8]>>(&self, objects: &[T]) -> reqwest::Result<(StatusCode, Value)> {
         let boundary = "baize-test-boundary";

@@ -8,16 +8,20 @@
     reason = "a test ends where something unexpected happens, and says what it skips"
 )]
 
+mod agreement;
 mod cli;
 mod corpus;
 mod deid;
 mod dicomweb;
 mod harness;
 mod kill;
+mod lookup;
 mod malformed;
 mod objects;
 mod outbox;
 mod privacy;
+mod results;
 mod server;
 mod studies;
 mod triage;
+mod viewer;

@@ -1,4 +1,6 @@
-//! Searching what was received, as a PACS is searched.
+//! Searching what was received, and our results beside it, as a PACS is searched.
+//!
+//! In the statements, `instance` is a row of `archived`, and `image` the image that it is about, which knows the patient.
 
 use baize_core::ports::{ArchiveLevel, ArchiveQuery, ArchiveRow, SpoolKey, TextMatch};
 use rusqlite::types::Value;
@@ -15,6 +17,11 @@ struct Conditions {
 }
 
 pub(super) fn find(db: &Connection, query: &ArchiveQuery) -> Result<Vec<ArchiveRow>, Trouble> {
+    let (statement, values) = statement(query);
+    db.prepare_cached(&statement)?.query_and_then(params_from_iter(values), row)?.collect()
+}
+
+fn statement(query: &ArchiveQuery) -> (String, Vec<Value>) {
     let mut conditions = Conditions::default();
     conditions.of_study(query);
     conditions.within(query);
@@ -23,12 +30,13 @@ pub(super) fn find(db: &Connection, query: &ArchiveQuery) -> Result<Vec<ArchiveR
     values.extend([limit(query.limit), limit(query.offset)]);
     let statement = format!(
         "SELECT {columns}, instance.spool_key,
-                (SELECT GROUP_CONCAT(DISTINCT modality) FROM instance AS other WHERE other.study_id = study.id)
+                (SELECT GROUP_CONCAT(DISTINCT modality) FROM archived AS other WHERE other.study_id = study.id)
                     AS modalities,
-                (SELECT COUNT(*) FROM series AS other WHERE other.study_id = study.id) AS study_series,
-                (SELECT COUNT(*) FROM instance AS other WHERE other.study_id = study.id) AS study_instances,
-                (SELECT COUNT(*) FROM instance AS other WHERE other.series_id = series.id) AS series_instances
-           FROM {tables}
+                (SELECT COUNT(DISTINCT series_id) FROM archived AS other WHERE other.study_id = study.id)
+                    AS study_series,
+                (SELECT COUNT(*) FROM archived AS other WHERE other.study_id = study.id) AS study_instances,
+                (SELECT COUNT(*) FROM archived AS other WHERE other.series_id = series.id) AS series_instances
+           FROM {tables} JOIN instance AS image ON image.id = instance.image_id
           WHERE {condition}
           ORDER BY study.received_at DESC, {order}
           LIMIT ? OFFSET ?",
@@ -36,53 +44,53 @@ pub(super) fn find(db: &Connection, query: &ArchiveQuery) -> Result<Vec<ArchiveR
         tables = tables(query.level),
         order = match query.level {
             ArchiveLevel::Study => "study.id",
-            ArchiveLevel::Series => "series.id",
-            ArchiveLevel::Instance => "instance.id",
+            ArchiveLevel::Series | ArchiveLevel::Instance => "instance.id",
         },
     );
-    db.prepare_cached(&statement)?.query_and_then(params_from_iter(values), row)?.collect()
+    (statement, values)
 }
 
-/// What a row stands for, with its first instance.
+/// What a row stands for, with its first object.
 fn tables(level: ArchiveLevel) -> &'static str {
     match level {
         ArchiveLevel::Study => {
-            "study JOIN instance ON instance.id = (SELECT MIN(id) FROM instance WHERE study_id = study.id)
+            "study JOIN archived AS instance ON instance.id = (SELECT MIN(id) FROM archived WHERE study_id = study.id)
                    JOIN series ON series.id = instance.series_id"
         }
         ArchiveLevel::Series => {
             "series JOIN study ON study.id = series.study_id
-                    JOIN instance ON instance.id = (SELECT MIN(id) FROM instance WHERE series_id = series.id)"
+                    JOIN archived AS instance ON instance.id = (SELECT MIN(id) FROM archived WHERE series_id = series.id)"
         }
         ArchiveLevel::Instance => {
-            "instance JOIN series ON series.id = instance.series_id JOIN study ON study.id = instance.study_id"
+            "archived AS instance JOIN series ON series.id = instance.series_id
+                                  JOIN study ON study.id = instance.study_id"
         }
     }
 }
 
 impl Conditions {
-    /// What is the same in all instances of a study, read off the row's first one.
+    /// What is the same in all objects of a study, read off the image of the row's first one.
     fn of_study(&mut self, query: &ArchiveQuery) {
         self.one_of("study.uid", query.studies.iter().map(|uid| uid.as_str()));
         if let Some(range) = &query.study_date {
             for (day, compared) in [(&range.from, ">="), (&range.to, "<=")] {
                 if let Some(day) = day {
-                    self.add(format!("instance.study_date {compared} ?"), [day.clone()]);
+                    self.add(format!("image.study_date {compared} ?"), [day.clone()]);
                 }
             }
             // Also with both ends open: a study without a date is not within a range of dates.
-            self.add("instance.study_date IS NOT NULL".to_owned(), []);
+            self.add("image.study_date IS NOT NULL".to_owned(), []);
         }
         for (column, wanted) in [
-            ("instance.patient_id", &query.patient_id),
-            ("instance.accession", &query.accession),
-            ("instance.study_description", &query.study_description),
+            ("image.patient_id", &query.patient_id),
+            ("image.accession", &query.accession),
+            ("image.study_description", &query.study_description),
         ] {
             self.text(column, wanted.as_ref());
         }
         match &query.patient_name {
             Some(TextMatch::Pattern(pattern)) => self.name_pattern(pattern),
-            Some(TextMatch::Words(words)) => self.words("instance.patient_name", words),
+            Some(TextMatch::Words(words)) => self.words("image.patient_name", words),
             None => {}
         }
         if let Some(wanted) = &query.modality_in_study {
@@ -124,7 +132,7 @@ impl Conditions {
         inner.add(belongs.to_owned(), []);
         fill(&mut inner);
         self.all.push(format!(
-            "EXISTS (SELECT 1 FROM instance AS inner_instance
+            "EXISTS (SELECT 1 FROM archived AS inner_instance
                               JOIN series AS inner_series ON inner_series.id = inner_instance.series_id
                       WHERE {})",
             inner.all.join(" AND ")
@@ -149,15 +157,16 @@ impl Conditions {
         }
     }
 
-    /// The whole name or one of its writings (alphabetic, ideographic, phonetic); empty components at the end
-    /// say nothing.
+    /// The whole name or one of its writings (alphabetic, ideographic, phonetic); empty components at the end say nothing.
+    /// Without a wildcard, the first components of a writing are enough: a family name finds the family.
     fn name_pattern(&mut self, pattern: &str) {
-        let pattern = like(pattern.trim_end_matches('^'));
+        let wanted = like(pattern.trim_end_matches('^'));
+        let behind = if pattern.contains(['*', '?']) { "=%" } else { "^%" };
         self.add(
-            r"(instance.patient_name LIKE ? ESCAPE '\' OR '=' || instance.patient_name || '=' LIKE ? ESCAPE '\'
-               OR '=' || instance.patient_name || '=' LIKE ? ESCAPE '\')"
+            r"(image.patient_name LIKE ? ESCAPE '\' OR RTRIM(image.patient_name, '^=') LIKE ? ESCAPE '\'
+               OR '=' || image.patient_name || '=' LIKE ? ESCAPE '\' OR '=' || image.patient_name || '=' LIKE ? ESCAPE '\')"
                 .to_owned(),
-            [pattern.clone(), format!("%={pattern}=%"), format!("%={pattern}^%")],
+            [wanted.clone(), wanted.clone(), format!("%={wanted}=%"), format!("%={wanted}{behind}")],
         );
     }
 
@@ -207,4 +216,39 @@ fn row(row: &Row<'_>) -> Result<ArchiveRow, Trouble> {
         study_instances: unsigned(row, "study_instances")?,
         series_instances: unsigned(row, "series_instances")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use baize_core::{SeriesUid, SopUid, StudyUid};
+
+    use super::super::schema;
+    use super::*;
+
+    /// A study's rows are found by index, however many others there are.
+    #[test]
+    fn no_search_within_a_study_walks_through_all_studies() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = schema::open_writer(&folder.path().join("x.db")).unwrap();
+        for level in [ArchiveLevel::Study, ArchiveLevel::Series, ArchiveLevel::Instance] {
+            let query = ArchiveQuery {
+                studies: vec![StudyUid::parse("1.2").unwrap()],
+                series: vec![SeriesUid::parse("1.3").unwrap()],
+                sops: vec![SopUid::parse("1.4").unwrap()],
+                modality: Some(TextMatch::Pattern("SR".into())),
+                modality_in_study: Some(TextMatch::Pattern("SR".into())),
+                ..ArchiveQuery::everything(level, 10)
+            };
+            let (statement, values) = statement(&query);
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+            let steps: Vec<String> = plan
+                .query_map(params_from_iter(values), |row| row.get("detail"))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let whole = |step: &&String| step.starts_with("SCAN ") || step.starts_with("MATERIALIZE");
+            let wasteful: Vec<_> = steps.iter().filter(whole).collect();
+            assert!(wasteful.is_empty(), "{level:?}: {steps:#?}");
+        }
+    }
 }

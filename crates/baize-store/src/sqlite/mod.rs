@@ -8,11 +8,13 @@ mod admit;
 mod archive;
 mod completion;
 mod convert;
+mod inquiries;
 mod jobs;
 mod outbox;
 mod reader;
 mod readers;
 mod report;
+mod results;
 mod reviews;
 mod schema;
 mod studies;
@@ -22,15 +24,17 @@ mod writer;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
-    Delivery, DeliveryId, DeliveryQuery, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName,
-    OutboxLevel, OutboxRecords, Recipient, RecordedReview, Review, Reviewed, Reviews, Settlement, Silence,
-    Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
+    Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job,
+    JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, RecordedReview, ResultRecords,
+    Review, Reviewed, Reviews, Settlement, Silence, Studies, StudySummary, TriageEntry, TriageRecords,
+    VisitId,
 };
-use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
+use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
 use crate::OpenError;
 use crate::durable::{ExclusiveLock, create_folders};
@@ -51,7 +55,8 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`Archive`], [`Reviews`], [`TriageRecords`] and [`OutboxRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
+/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -119,6 +124,11 @@ impl Ledger for SqliteLedger {
 
     async fn backlog(&self) -> Result<[u64; 3], Fault> {
         self.readers.read(jobs::backlog).await
+    }
+
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| inquiries::raise(db, &study, lane, due)).await
     }
 }
 
@@ -237,6 +247,49 @@ impl OutboxRecords for SqliteLedger {
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
         self.writer.write(move |db| outbox::retry(db, delivery, now)).await
+    }
+}
+
+#[async_trait]
+impl Inquiries for SqliteLedger {
+    async fn set_wanted(&self, kinds: Vec<InquiryKind>) -> Result<(), Fault> {
+        self.writer.write(move |db| inquiries::set_wanted(db, &kinds)).await
+    }
+
+    async fn due_inquiry(&self, kind: InquiryKind, now: Timestamp) -> Result<Option<Inquiry>, Fault> {
+        self.readers.read(move |db| inquiries::due(db, kind, now)).await
+    }
+
+    async fn settle_inquiry(
+        &self,
+        kind: InquiryKind,
+        study: &StudyUid,
+        again: Option<Timestamp>,
+        outcome: String,
+    ) -> Result<(), Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| inquiries::settle(db, kind, &study, again, &outcome)).await
+    }
+
+    async fn expect_prior(&self, prior: &StudyUid, now: Timestamp) -> Result<bool, Fault> {
+        let prior = prior.clone();
+        self.writer.write(move |db| inquiries::expect_prior(db, &prior, now)).await
+    }
+
+    async fn end_prior(&self, prior: &StudyUid, whole: bool) -> Result<(), Fault> {
+        let prior = prior.clone();
+        self.writer.write(move |db| inquiries::end_prior(db, &prior, whole)).await
+    }
+}
+
+#[async_trait]
+impl ResultRecords for SqliteLedger {
+    async fn file(&self, result: FiledResult) -> Result<(), Fault> {
+        self.writer.write(move |db| results::file(db, &result)).await
+    }
+
+    async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
+        self.writer.write(move |db| results::owe_earlier(db, now)).await
     }
 }
 

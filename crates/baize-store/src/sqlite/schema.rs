@@ -10,12 +10,14 @@ use crate::OpenError;
 use crate::durable::open_private;
 
 /// In the order of their application; `user_version` counts those applied. Never edit one that was released.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_triage.sql"),
     include_str!("../../migrations/0003_outbox.sql"),
     include_str!("../../migrations/0004_completion.sql"),
-    include_str!("../../migrations/0005_reviews.sql"),
+    include_str!("../../migrations/0005_inquiries.sql"),
+    include_str!("../../migrations/0006_reviews.sql"),
+    include_str!("../../migrations/0007_results.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
@@ -32,7 +34,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         let refused = format!("the write-ahead log cannot be used there (journal mode '{mode}')");
         return Err(OpenError::database(path)(refused));
     }
-    migrate(&mut connection, path, &MIGRATIONS)?;
+    migrate(&mut connection, path, MIGRATIONS)?;
     Ok(connection)
 }
 

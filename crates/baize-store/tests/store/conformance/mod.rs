@@ -3,6 +3,7 @@
 
 mod admissions;
 mod completion;
+mod inquiries;
 mod jobs;
 mod outbox;
 mod reading;
@@ -10,12 +11,13 @@ mod reviews;
 mod triage;
 
 use baize_core::ports::{
-    Admission, CompletionRecords, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Reviews, Studies,
-    StudySummary, TriageRecords,
+    Admission, CompletionRecords, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Reviews,
+    Studies, StudySummary, TriageRecords,
 };
 
 pub(crate) use admissions::*;
 pub(crate) use completion::*;
+pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
@@ -25,11 +27,11 @@ pub(crate) use triage::*;
 use crate::fixtures::study;
 
 pub(crate) trait Store:
-    Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static
+    Ledger + Studies + CompletionRecords + Reviews + TriageRecords + OutboxRecords + Inquiries + 'static
 {
 }
-impl<T: Reviews + Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static> Store
-    for T
+impl<T> Store for T where
+    T: Ledger + Studies + CompletionRecords + Reviews + TriageRecords + OutboxRecords + Inquiries + 'static
 {
 }
 
@@ -82,6 +84,10 @@ macro_rules! conformance {
             an_announced_number_completes_a_study_at_once
             what_is_missing_after_the_silence_is_told
             earlier_studies_of_a_patient_are_found_by_day_and_moment
+            a_new_study_is_asked_about_until_it_is_settled
+            results_of_priors_stay_here_until_somebody_sends_the_study_himself
+            what_is_urgent_is_no_prior
+            a_raised_study_is_taken_ahead_of_routine_work
         }
     };
 }
