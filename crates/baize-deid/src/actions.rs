@@ -162,9 +162,11 @@ impl<'k> Scrub<'k> {
         }
         match &vr {
             b"UI" => self.uid(tag, element),
-            b"PN" | b"AE" if is_empty(&element) => Ok(Fate::Stays(element)),
-            b"PN" | b"AE" => Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) })),
-            b"DA" | b"DT" | b"TM" | b"UR" => Ok(Fate::Removed),
+            b"PN" | b"AE" | b"DA" | b"DT" | b"TM" if is_empty(&element) => Ok(Fate::Stays(element)),
+            b"PN" | b"AE" | b"DA" | b"DT" | b"TM" => {
+                Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) }))
+            }
+            b"UR" => Ok(Fate::Removed),
             _ if TEXTS.contains(&tag) && !is_empty(&element) => {
                 Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) }))
             }
