@@ -92,7 +92,7 @@ def iod_errors(tool, path):
     lines = {line for line in (answer.stderr + answer.stdout).splitlines() if line.startswith("Error")}
     # A value is not the same in both files; what is wrong with it is.
     lines = {line.split("<")[0].split(" = ")[0] + line.split(">")[-1] for line in lines}
-    return {re.sub(r"[0-9.]{8,}", "UID", line) for line in lines}
+    return {re.sub(r"[0-9.]+", "UID", line) for line in lines}
 
 
 def check(original, output, tool):
