@@ -21,7 +21,9 @@ export BAIZE_PYDICOM_DATA := $(CURDIR)/$(PYLIB)/data_store/data
 # charls (JPEG-LS) is built with cmake; the wheel brings one where the machine has none.
 export CMAKE ?= $(or $(shell command -v cmake 2>/dev/null),$(CURDIR)/$(PYLIB)/cmake/data/bin/cmake)
 
-.PHONY: help demo demo-stop test lint bench-triage build tools test-tools
+FUZZ_SECONDS ?= 600
+
+.PHONY: help demo demo-stop test lint fuzz bench-triage build tools test-tools
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -45,6 +47,12 @@ lint: tools ## Formatting, clippy and, where cargo-deny is installed, licences.
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+# Needs a nightly compiler and `cargo install --locked cargo-fuzz`. What it finds lies in crates/fuzz/artifacts/.
+fuzz: ## Feeds damaged conversations to the parsers, ten minutes for each target.
+	cd crates/fuzz && cargo run --locked --bin seeds
+	cd crates/fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
+	  cargo +nightly fuzz run --fuzz-dir . "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536; done
 
 # The profile is the one that `make demo` builds; one thread, on one core.
 bench-triage: tools ## Measures triage: time per patient, patients a second.

@@ -86,4 +86,6 @@ pub struct Report {
     pub outcome: Outcome,
     /// When it was decided.
     pub finished_at: Timestamp,
+    /// What the gate saw, where one looked.
+    pub gate: Option<GateLook>,
 }

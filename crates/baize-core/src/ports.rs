@@ -31,8 +31,9 @@ pub use lookup::{
     StudySource, Urgency,
 };
 pub use outbox::{
-    Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
-    Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
+    CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
+    Handover, LinkLost, ObjectName, Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition,
+    Renditions, Settlement,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};

@@ -209,6 +209,7 @@ mod tests {
             model: Some(ModelRef { id: "cxr".into(), version: (*version).into() }),
             outcome: outcome.clone(),
             finished_at: Timestamp::from_micros(*moment),
+            gate: None,
         };
         InstanceRecord {
             facts: ImageFacts::default(),

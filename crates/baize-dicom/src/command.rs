@@ -8,6 +8,8 @@ pub(crate) const C_STORE_RQ: u16 = 0x0001;
 pub(crate) const C_FIND_RQ: u16 = 0x0020;
 pub(crate) const C_MOVE_RQ: u16 = 0x0021;
 pub(crate) const C_ECHO_RQ: u16 = 0x0030;
+pub(crate) const N_EVENT_REPORT_RQ: u16 = 0x0100;
+pub(crate) const N_ACTION_RQ: u16 = 0x0130;
 pub(crate) const C_CANCEL_RQ: u16 = 0x0FFF;
 
 /// Set in the Command Field of every response.
@@ -24,6 +26,7 @@ const MEDIUM: u16 = 0x0000;
 const HIGH: u16 = 0x0001;
 
 const AFFECTED_SOP_CLASS_UID: u16 = 0x0002;
+const REQUESTED_SOP_CLASS_UID: u16 = 0x0003;
 const COMMAND_FIELD: u16 = 0x0100;
 const MESSAGE_ID: u16 = 0x0110;
 const MESSAGE_ID_BEING_RESPONDED_TO: u16 = 0x0120;
@@ -33,6 +36,8 @@ const COMMAND_DATA_SET_TYPE: u16 = 0x0800;
 const STATUS: u16 = 0x0900;
 const ERROR_COMMENT: u16 = 0x0902;
 const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
+const REQUESTED_SOP_INSTANCE_UID: u16 = 0x1001;
+const ACTION_TYPE_ID: u16 = 0x1008;
 /// Number of Remaining, Completed, Failed and Warning Sub-operations, in this order.
 const SUB_OPERATIONS: [u16; 4] = [0x1020, 0x1021, 0x1022, 0x1023];
 
@@ -162,6 +167,18 @@ pub(crate) fn store_request(message_id: u16, sop_class: &str, sop_instance: &str
     put(&mut body, PRIORITY, &priority.to_le_bytes(), 0);
     put(&mut body, COMMAND_DATA_SET_TYPE, &DATA_SET.to_le_bytes(), 0);
     put(&mut body, AFFECTED_SOP_INSTANCE_UID, sop_instance.as_bytes(), 0);
+    with_group_length(body)
+}
+
+/// The command set of an N-ACTION request with a data set (PS3.7 table 10.3-7).
+pub(crate) fn action_request(message_id: u16, sop_class: &str, sop_instance: &str, action: u16) -> Vec<u8> {
+    let mut body = Vec::new();
+    put(&mut body, REQUESTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    put(&mut body, COMMAND_FIELD, &N_ACTION_RQ.to_le_bytes(), 0);
+    put(&mut body, MESSAGE_ID, &message_id.to_le_bytes(), 0);
+    put(&mut body, COMMAND_DATA_SET_TYPE, &DATA_SET.to_le_bytes(), 0);
+    put(&mut body, REQUESTED_SOP_INSTANCE_UID, sop_instance.as_bytes(), 0);
+    put(&mut body, ACTION_TYPE_ID, &action.to_le_bytes(), 0);
     with_group_length(body)
 }
 

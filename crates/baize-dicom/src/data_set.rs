@@ -11,14 +11,14 @@ use dicom_transfer_syntax_registry::entries::{EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_V
 /// How much of a deflated data set is inflated to find the two UIDs, which come among the first elements.
 const INFLATE_LIMIT: u64 = 64 * 1024;
 
-const UNDEFINED_LENGTH: u32 = u32::MAX;
+pub(crate) const UNDEFINED_LENGTH: u32 = u32::MAX;
 const FILE_META_GROUP: u16 = 0x0002;
 const TRANSFER_SYNTAX_ELEMENT: u16 = 0x0010;
 const SOP_CLASS_UID: (u16, u16) = (0x0008, 0x0016);
 const SOP_INSTANCE_UID: (u16, u16) = (0x0008, 0x0018);
-const ITEM: (u16, u16) = (0xFFFE, 0xE000);
-const ITEM_END: (u16, u16) = (0xFFFE, 0xE00D);
-const SEQUENCE_END: (u16, u16) = (0xFFFE, 0xE0DD);
+pub(crate) const ITEM: (u16, u16) = (0xFFFE, 0xE000);
+pub(crate) const ITEM_END: (u16, u16) = (0xFFFE, 0xE00D);
+pub(crate) const SEQUENCE_END: (u16, u16) = (0xFFFE, 0xE0DD);
 
 /// SOP Class UID (0008,0016) and SOP Instance UID (0008,0018) of a data set, without padding; `None` for one
 /// that is absent or lies behind damage.
@@ -90,17 +90,27 @@ pub(crate) fn split_file_meta(file: &[u8]) -> Option<(String, &[u8])> {
     Some((transfer_syntax?, data_set))
 }
 
-fn text(value: &[u8]) -> String {
+pub(crate) fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).trim_end_matches(['\0', ' ']).to_owned()
 }
 
-struct Elements<'a> {
+/// The elements of an encoded data set, one after the other.
+pub(crate) struct Elements<'a> {
     rest: &'a [u8],
     explicit_vr: bool,
     big_endian: bool,
 }
 
 impl<'a> Elements<'a> {
+    /// Of a data set in a transfer syntax that is not deflated.
+    pub(crate) fn of(data_set: &'a [u8], transfer_syntax: &str) -> Self {
+        Self {
+            rest: data_set,
+            explicit_vr: transfer_syntax != IMPLICIT_VR_LITTLE_ENDIAN.uid(),
+            big_endian: transfer_syntax == EXPLICIT_VR_BIG_ENDIAN.uid(),
+        }
+    }
+
     /// The next element of the outermost level; the value of one of undefined length is skipped and empty.
     /// `None` at the end and at damage.
     fn next_outer(&mut self) -> Option<((u16, u16), &'a [u8])> {
@@ -122,7 +132,8 @@ impl<'a> Elements<'a> {
         Some((tag, &[]))
     }
 
-    fn header(&mut self) -> Option<((u16, u16), u32)> {
+    /// Tag and length of what comes next; `None` at the end and at damage.
+    pub(crate) fn header(&mut self) -> Option<((u16, u16), u32)> {
         let tag = (self.u16()?, self.u16()?);
         if !self.explicit_vr || matches!(tag, ITEM | ITEM_END | SEQUENCE_END) {
             return Some((tag, self.u32()?));
@@ -138,7 +149,17 @@ impl<'a> Elements<'a> {
         }
     }
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// A number in the data set's order of bytes.
+    pub(crate) fn number(&self, bytes: [u8; 2]) -> u16 {
+        if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+
+    /// The bytes that come next; `None` where there are fewer.
+    pub(crate) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(taken)
@@ -146,7 +167,7 @@ impl<'a> Elements<'a> {
 
     fn u16(&mut self) -> Option<u16> {
         let bytes = self.take(2)?.try_into().ok()?;
-        Some(if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+        Some(self.number(bytes))
     }
 
     fn u32(&mut self) -> Option<u32> {

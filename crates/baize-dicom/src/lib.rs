@@ -45,6 +45,7 @@
 //! knows no other edge: what is to be kept goes through `baize_core::ports`.
 
 mod command;
+mod commitment;
 mod data_set;
 pub mod filing;
 #[cfg(fuzzing)]

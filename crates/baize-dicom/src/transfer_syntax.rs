@@ -55,9 +55,17 @@ const PREFERENCE: &[&str] = &[
     "1.2.840.10008.1.2.4.108",   // HEVC/H.265 Main 10 Profile
 ];
 
+/// How many at the front encode every element as it is.
+const NATIVE: usize = 3;
+
 /// The preferred one of those that a peer proposes for one presentation context; `None` where none will do.
 pub(crate) fn choose(proposed: &[String]) -> Option<&'static str> {
     PREFERENCE.iter().copied().find(|known| proposed.iter().any(|uid| unpadded(uid) == *known))
+}
+
+/// As [`choose`], among those without any compression.
+pub(crate) fn choose_native(proposed: &[String]) -> Option<&'static str> {
+    PREFERENCE[..NATIVE].iter().copied().find(|known| proposed.iter().any(|uid| unpadded(uid) == *known))
 }
 
 /// A UID as the wire may bring it, without padding.

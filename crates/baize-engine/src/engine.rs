@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::model::Models;
 use crate::pool::Pool;
 use crate::shared::Shared;
-use crate::{EngineConfig, EngineError};
+use crate::{EngineConfig, EngineError, Guidance};
 
 /// Drawing one image: what is left to do after the device, counted before the deadline.
 const POST: Duration = Duration::from_millis(100);
@@ -60,15 +60,20 @@ impl Engine {
     /// opened again. `device` is the name of what the executors compute on. Must be called on a Tokio runtime.
     ///
     /// # Errors
-    /// Settings that contradict each other, threads that can't be started, a ledger that can't be read.
+    /// Settings that contradict each other, rules or a gate that don't fit the models, threads that can't be started, a ledger that can't be read.
     pub async fn start(
         config: EngineConfig,
         executors: Vec<Box<dyn Executor>>,
+        guidance: Guidance,
         device: String,
         clock: Arc<dyn Clock>,
         storage: Option<Storage>,
     ) -> Result<Self, EngineError> {
         config.check()?;
+        let manifests: Vec<_> = executors.iter().map(|executor| executor.manifest().clone()).collect();
+        if let Some(problem) = guidance.problem(&manifests) {
+            return Err(EngineError::Guidance(problem));
+        }
         let runtime = Handle::try_current()?;
         if let Some(Storage { ledger, .. }) = &storage {
             let reopened = ledger.reopen_interrupted().await.map_err(EngineError::Ledger)?;
@@ -76,7 +81,8 @@ impl Engine {
                 info!(reopened, "jobs of an earlier run are open again");
             }
         }
-        let (engine, worker, commands) = Self::assemble(config, executors, device, clock, storage, &runtime)?;
+        let (engine, worker, commands) =
+            Self::assemble(config, executors, guidance, device, clock, storage, &runtime)?;
         let thread = Builder::new().name("baize-device".to_owned()).spawn(move || worker.serve(&commands))?;
         *engine.device.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         if engine.shared.storage.is_some() {
@@ -98,6 +104,7 @@ impl Engine {
     fn assemble(
         config: EngineConfig,
         executors: Vec<Box<dyn Executor>>,
+        guidance: Guidance,
         device_name: String,
         clock: Arc<dyn Clock>,
         storage: Option<Storage>,
@@ -134,6 +141,7 @@ impl Engine {
             clock,
             metrics,
             models,
+            guidance,
             pool,
             dispatcher,
             device: state,

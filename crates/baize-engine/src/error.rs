@@ -10,6 +10,9 @@ pub enum EngineError {
     /// A setting contradicts another.
     #[error("engine settings: {0}")]
     Config(&'static str),
+    /// Routing rules or gate don't fit the models that are loaded.
+    #[error("{0}")]
+    Guidance(String),
     /// The operating system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),

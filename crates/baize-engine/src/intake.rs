@@ -70,12 +70,15 @@ impl Shared {
         object: Bytes,
         header: Header,
         door: Door,
-        lane: Lane,
+        asked: Lane,
         accepted_at: Timestamp,
     ) -> Result<Acceptance, Fault> {
         let Header { identity, facts, digest, own_result } = header;
+        let decision = self.guidance.rules.route(&facts, Some(&door));
+        // A rule or an order raises the lane of the whole object, whichever models see it; none lowers it.
+        let lane = decision.lane.map_or(asked, |raised| asked.raised_to(raised));
         let lane = lane.raised_to(self.ordered_lane(&identity.study));
-        let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts) };
+        let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts, &decision) };
         let (models, refusal) = match chosen {
             Ok(admitted) => (self.model_refs(admitted.iter().map(|(index, _)| *index)), None),
             Err(fault) => (Vec::new(), Some(fault)),
@@ -96,7 +99,7 @@ impl Shared {
             refusal: refusal.clone(),
         };
         let novelty = self.admit(admission).await?;
-        debug!(stage = "received", ?novelty, %lane);
+        debug!(stage = "received", ?novelty, %lane, route = decision.route);
         if novelty == Novelty::New {
             self.events.publish(Event::Received { identity: identity.clone(), lane, at: accepted_at });
             match refusal {
@@ -105,6 +108,7 @@ impl Shared {
                     model: None,
                     outcome: Outcome::Refused(fault),
                     finished_at: accepted_at,
+                    gate: None,
                 }))),
                 None => {
                     if lane == Lane::Stat {

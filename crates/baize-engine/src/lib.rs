@@ -8,12 +8,15 @@
 //!
 //! ```text
 //! accept ─▶ spool ─▶ ledger ─▶ feeder ─┐
-//!                                      ├─▶ admission ─▶ decode ─▶ batch ─▶ device ─▶ draw ─▶ report
+//!                                      ├─▶ admission ─▶ decode ─▶ gate ─▶ batch ─▶ device ─▶ draw ─▶ report
 //! read ────────────────────────────────┘
 //! ```
 //!
 //! What decides is `baize-sched`; what computes is one thread that owns the device; what decodes and draws is a
 //! bounded pool with a thread kept for STAT work. An image is in memory only from admission to report.
+//!
+//! [`Guidance`] stands before the models: the routing rules choose which of them see an image, and the gate looks at its
+//! pixels, where they are decoded, before a model does.
 //!
 //! Architecture Invariant: knows neither HTTP nor the DICOM network nor a database.
 
@@ -24,6 +27,7 @@ mod engine;
 mod error;
 mod events;
 mod feed;
+mod guidance;
 mod intake;
 mod metrics;
 mod model;
@@ -38,5 +42,6 @@ mod watch;
 pub use config::{Due, EngineConfig};
 pub use engine::{Engine, Storage};
 pub use error::EngineError;
+pub use guidance::{Gatekeeper, Guidance};
 pub use metrics::Metrics;
 pub use watch::{Patience, StudyWatcher};

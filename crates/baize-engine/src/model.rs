@@ -2,6 +2,7 @@
 
 use baize_core::{ErrorCode, Fault, ImageFacts, ModelRef, Population};
 use baize_models::{Manifest, Prediction};
+use baize_routing::{BodyPartFrom, Decision};
 
 /// The models that are loaded, in the order of their executors.
 pub(crate) struct Models(Vec<Manifest>);
@@ -23,11 +24,15 @@ impl Models {
         self.0.iter().position(|manifest| manifest.model() == *model)
     }
 
-    /// The models that may read such an image, with what each says about the patient.
+    /// The models that may read such an image after what the rules decided, with what each says about the patient.
     ///
     /// # Errors
-    /// Where there is none: the refusal that came nearest to reading it.
-    pub(crate) fn choose(&self, facts: &ImageFacts) -> Result<Vec<(usize, Population)>, Fault> {
+    /// Where there is none: the refusal that came nearest to reading it, or `NotRouted` where a rule names none.
+    pub(crate) fn choose(
+        &self,
+        facts: &ImageFacts,
+        decision: &Decision,
+    ) -> Result<Vec<(usize, Population)>, Fault> {
         if facts.rows == 0 || facts.columns == 0 {
             return Err(Fault::new(
                 ErrorCode::NoPixelData,
@@ -36,8 +41,13 @@ impl Models {
         }
         let mut admitted = Vec::new();
         let mut refusals = Vec::new();
-        for (index, manifest) in self.0.iter().enumerate() {
-            match manifest.admits(facts) {
+        let routed = self.0.iter().enumerate().filter(|(_, one)| decision.choice.includes(&one.model()));
+        for (index, manifest) in routed {
+            let answer = match decision.body_part_from {
+                BodyPartFrom::Header => manifest.admits(facts),
+                BodyPartFrom::Pixels => manifest.admits_by_pixels(facts),
+            };
+            match answer {
                 Ok(population) => admitted.push((index, population)),
                 Err(fault) => refusals.push(fault),
             }
@@ -46,7 +56,13 @@ impl Models {
             return Ok(admitted);
         }
         let nearest = refusals.into_iter().max_by_key(|fault| nearness(fault.code));
-        Err(nearest.unwrap_or_else(|| Fault::new(ErrorCode::WrongModality, "no model is installed")))
+        Err(nearest.unwrap_or_else(|| match &decision.route {
+            Some(route) => {
+                let message = format!("the route '{route}' gives such images to no model that is loaded");
+                Fault::new(ErrorCode::NotRouted, message)
+            }
+            None => Fault::new(ErrorCode::WrongModality, "no model is installed"),
+        }))
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Analysis {
     pub(crate) overlay: Bytes,
 }
 
-/// Makes the findings and draws them.
+/// Makes the findings and draws them. `seen` is what the gate says limits the reading.
 ///
 /// # Errors
 /// `Internal` where the picture cannot be encoded.
@@ -24,6 +24,7 @@ pub(crate) fn analysis(
     placement: &Placement,
     prediction: &Prediction,
     population: Population,
+    seen: Vec<Text>,
 ) -> Result<Analysis, Fault> {
     let maps = prediction.heat.axis_iter(Axis(0));
     let mut findings = Vec::new();
@@ -55,7 +56,7 @@ pub(crate) fn analysis(
     if let Population::Outside(why) = &population {
         footer.push(why.en.clone());
     }
-    let caveats = caveats(image);
+    let caveats = caveats(image, seen);
     footer.extend(caveats.iter().map(|caveat| caveat.en.clone()));
     let overlay = Bytes::from(annotate(image, placement, &marks, &footer)?);
     Ok(Analysis { outcome: Outcome::Analysed { findings, population, caveats }, overlay })
@@ -74,12 +75,14 @@ fn region(heat: ArrayView2<'_, f32>, placement: &Placement) -> Option<PixelBox> 
     })
 }
 
-fn caveats(image: &Image) -> Vec<Text> {
-    if !image.header.facts.burned_in_annotation {
-        return Vec::new();
+fn caveats(image: &Image, seen: Vec<Text>) -> Vec<Text> {
+    let mut caveats = Vec::new();
+    if image.header.facts.burned_in_annotation {
+        caveats.push(Text {
+            zh: "图像中含有叠加文字，可能影响结果".to_owned(),
+            en: "The image has burned-in text, which may affect the result".to_owned(),
+        });
     }
-    vec![Text {
-        zh: "图像中含有叠加文字，可能影响结果".to_owned(),
-        en: "The image has burned-in text, which may affect the result".to_owned(),
-    }]
+    caveats.extend(seen);
+    caveats
 }

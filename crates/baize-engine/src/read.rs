@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use baize_core::ports::{Reader, Reading};
-use baize_core::{ErrorCode, Fault, Lane, Outcome, Report};
+use baize_core::{ErrorCode, Fault, GateLook, Lane, Outcome, Report};
 use baize_sched::Attachment;
 use bytes::Bytes;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::{Instrument as _, debug, info_span};
 
@@ -21,7 +22,7 @@ const WARM_UP_RETRY: Duration = Duration::from_secs(5);
 #[async_trait]
 impl Reader for Engine {
     /// Where several models may read the image, the first one loaded reads it.
-    async fn read(&self, object: Bytes, lane: Lane) -> Result<Reading, Fault> {
+    async fn read(&self, object: Bytes, asked: Lane) -> Result<Reading, Fault> {
         let shared = &self.shared;
         // Draining waits for the readers too.
         let _counted = shared.tasks.token();
@@ -29,15 +30,22 @@ impl Reader for Engine {
         check_warm(&shared.device.borrow())?;
         let memory = shared.receive(&object).await?;
         let arrived_at = shared.clock.now();
-        let header = shared.header(&object, Priority::new(lane, arrived_at)).await?;
+        let header = shared.header(&object, Priority::new(asked, arrived_at)).await?;
         let span = info_span!("read", study = %header.identity.study, sop = %header.identity.sop);
+        let seen: Arc<OnceLock<GateLook>> = Arc::default();
         let report = |model, outcome| Report {
             instance: header.identity.clone(),
             model,
             outcome,
             finished_at: shared.clock.now(),
+            gate: seen.get().cloned(),
         };
-        let chosen = if header.own_result { Err(came_back()) } else { shared.models.choose(&header.facts) };
+        let decision = shared.guidance.rules.route(&header.facts, None);
+        let lane = decision.lane.map_or(asked, |raised| asked.raised_to(raised));
+        let chosen = match header.own_result {
+            true => Err(came_back()),
+            false => shared.models.choose(&header.facts, &decision),
+        };
         let chosen = match chosen {
             Ok(admitted) => admitted.into_iter().next(),
             Err(fault) => {
@@ -49,8 +57,15 @@ impl Reader for Engine {
             return Err(Fault::new(ErrorCode::Internal, "no model was chosen and none refused"));
         };
         let deadline = arrived_at + shared.config.due.of(lane);
-        let request =
-            Request { model, population, lane, deadline, attachment: Attachment::Attached, study: None };
+        let request = Request {
+            model,
+            population,
+            lane,
+            deadline,
+            attachment: Attachment::Attached,
+            study: None,
+            seen: Arc::clone(&seen),
+        };
         let model = shared.models.get(model).map(baize_models::Manifest::model);
         let analysis = async {
             debug!(stage = "received");

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use baize_core::ports::{Ledger, Spool};
-use baize_core::{Clock, ErrorClass, ErrorCode, Fault, Lane, Outcome, Population, StudyUid, Timestamp};
+use baize_core::{
+    Clock, ErrorClass, ErrorCode, Fault, GateLook, Lane, Outcome, Population, StudyUid, Text, Timestamp,
+};
 use baize_imaging::{Header, Image, Placement, decode, fit, read_header};
 use baize_sched::Attachment;
 use bytes::Bytes;
@@ -24,7 +26,7 @@ use crate::model::Models;
 use crate::pool::{Pool, Priority};
 use crate::post::{self, Analysis};
 use crate::urgency::Raised;
-use crate::{EngineConfig, Storage};
+use crate::{EngineConfig, Guidance, Storage};
 
 /// First wait after storage failed; doubles up to [`LONGEST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -35,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) models: Models,
+    pub(crate) guidance: Guidance,
     pub(crate) pool: Pool,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) device: Arc<watch::Sender<DeviceState>>,
@@ -67,6 +70,8 @@ pub(crate) struct Request {
     pub(crate) attachment: Attachment,
     /// The study, where an order may still make it more urgent.
     pub(crate) study: Option<StudyUid>,
+    /// What the gate saw, once it has looked.
+    pub(crate) seen: Arc<OnceLock<GateLook>>,
 }
 
 /// An image that a model can take.
@@ -76,6 +81,8 @@ struct Prepared {
     input: Array2<f32>,
     /// How long decoding and preparing took.
     took: Duration,
+    /// What limits the reading, as the gate says.
+    caveats: Vec<Text>,
 }
 
 impl Shared {
@@ -150,30 +157,39 @@ impl Shared {
         object: Bytes,
     ) -> Result<Analysis, Fault> {
         let priority = Priority::new(request.lane, request.deadline);
-        let (shared, model) = (Arc::clone(self), request.model);
-        let decoding = self.pool.run(priority, move || shared.prepare(model, &object));
-        let Prepared { image, placement, input, took } = slot.until_over(decoding).await?;
+        let (shared, model, seen) = (Arc::clone(self), request.model, Arc::clone(&request.seen));
+        let decoding = self.pool.run(priority, move || shared.prepare(model, &object, &seen));
+        let Prepared { image, placement, input, took, caveats } = slot.until_over(decoding).await?;
         slot.hand_in(input);
         self.metrics.decoded(took);
         let prediction = slot.prediction().await?;
         let (shared, population) = (Arc::clone(self), request.population.clone());
         let drawing = move || {
             let manifest = shared.models.get(model).ok_or_else(no_model)?;
-            post::analysis(manifest, &image, &placement, &prediction, population)
+            post::analysis(manifest, &image, &placement, &prediction, population, caveats)
         };
         self.pool.run(priority, drawing).await
     }
 
-    fn prepare(&self, model: usize, object: &[u8]) -> Result<Prepared, Fault> {
+    fn prepare(&self, model: usize, object: &[u8], seen: &OnceLock<GateLook>) -> Result<Prepared, Fault> {
         debug!(stage = "decode");
         let begun = self.clock.now();
         let manifest = self.models.get(model).ok_or_else(no_model)?;
         let (height, width) = manifest.input_size();
         let image = decode(object, &self.config.limits)?;
+        let (look, answer) = match self.guidance.look(manifest, image.pixels.view()) {
+            Ok(None) => (None, Ok(Vec::new())),
+            Ok(Some((look, caveats))) => (Some(look), Ok(caveats)),
+            Err((look, fault)) => (look, Err(fault)),
+        };
+        if let Some(look) = look {
+            seen.get_or_init(|| look);
+        }
+        let caveats = answer?;
         let fitted = fit(image.pixels.view(), height, width);
         let input = manifest.prepare(fitted.pixels.view());
         let took = self.clock.now().saturating_since(begun);
-        Ok(Prepared { image, placement: fitted.placement, input, took })
+        Ok(Prepared { image, placement: fitted.placement, input, took, caveats })
     }
 
     /// Tries again as long as storage fails and there is time.

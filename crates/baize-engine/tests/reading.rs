@@ -11,15 +11,21 @@ use baize_core::ports::{Door, HealthCheck as _, Identify as _, Intake as _, Read
 use baize_core::{ErrorCode, Lane, Outcome, SystemClock};
 use baize_engine::Engine;
 use baize_testkit::VirtualClock;
-use common::{Bench, FakeModel, Script, chest, config, eventually, fault, manifest, poison};
+use common::{Bench, FakeModel, Script, chest, config, eventually, fault, manifest, poison, unguided};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_read_without_storage() {
     let model = FakeModel::new(manifest(), Arc::default());
-    let engine =
-        Engine::start(config(), vec![Box::new(model)], "fake".to_owned(), Arc::new(SystemClock), None)
-            .await
-            .unwrap();
+    let engine = Engine::start(
+        config(),
+        vec![Box::new(model)],
+        unguided(),
+        "fake".to_owned(),
+        Arc::new(SystemClock),
+        None,
+    )
+    .await
+    .unwrap();
     engine.warmed_up().await.unwrap();
     let reading = engine.read(chest(1).build(), Lane::Routine).await.unwrap();
     assert_eq!(reading.report.instance.sop.as_str(), chest(1).sop_uid());

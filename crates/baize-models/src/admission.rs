@@ -13,12 +13,35 @@ impl Manifest {
     /// # Errors
     /// A fault of class `Refused` whose message names the attribute.
     pub fn admits(&self, facts: &ImageFacts) -> Result<Population, Fault> {
-        let accepts = &self.file().accepts;
-        let modality = facts.modality.as_deref().unwrap_or_default();
-        check(ErrorCode::WrongModality, "Modality (0008,0060)", modality, &accepts.modalities)?;
+        self.check_modality(facts)?;
         if let Some(part) = stated(facts.body_part.as_deref()) {
-            check(ErrorCode::WrongBodyPart, "Body Part Examined (0018,0015)", part, &accepts.body_parts)?;
+            let accepted = &self.file().accepts.body_parts;
+            check(ErrorCode::WrongBodyPart, "Body Part Examined (0018,0015)", part, accepted)?;
         }
+        self.admits_but_for_body_part(facts)
+    }
+
+    /// [`Self::admits`] where the gate tells the body part from the pixels: a body part that the model does not know
+    /// counts as not stated. A model that no gate guards goes by the header all the same.
+    ///
+    /// # Errors
+    /// As [`Self::admits`].
+    pub fn admits_by_pixels(&self, facts: &ImageFacts) -> Result<Population, Fault> {
+        match self.admits(facts) {
+            Err(fault) if fault.code == ErrorCode::WrongBodyPart && !self.content().is_empty() => {
+                self.admits_but_for_body_part(&ImageFacts { body_part: None, ..facts.clone() })
+            }
+            answer => answer,
+        }
+    }
+
+    fn check_modality(&self, facts: &ImageFacts) -> Result<(), Fault> {
+        let modality = facts.modality.as_deref().unwrap_or_default();
+        check(ErrorCode::WrongModality, "Modality (0008,0060)", modality, &self.file().accepts.modalities)
+    }
+
+    fn admits_but_for_body_part(&self, facts: &ImageFacts) -> Result<Population, Fault> {
+        let accepts = &self.file().accepts;
         if let Some(view) = stated(facts.view.as_deref()) {
             check(ErrorCode::WrongView, "View Position (0018,5101)", view, &accepts.views)?;
         }

@@ -16,6 +16,30 @@ fn child() -> ImageFacts {
     }
 }
 
+#[test]
+fn the_pixels_stand_in_for_the_body_part_where_a_gate_guards_the_model_and_for_nothing_else() {
+    let unguarded = manifest();
+    let mut file = unguarded.file().clone();
+    file.accepts.content = vec!["chest-radiograph".to_owned()];
+    let guarded = Manifest::new(file).unwrap();
+    let odd = with(|f| f.body_part = Some("THORAX_PA".to_owned()));
+    assert_eq!(guarded.admits(&odd).unwrap_err().code, ErrorCode::WrongBodyPart);
+    assert_eq!(unguarded.admits_by_pixels(&odd).unwrap_err().code, ErrorCode::WrongBodyPart);
+    let Ok(Population::Outside(why)) = guarded.admits_by_pixels(&odd) else { panic!("admitted as outside") };
+    assert!(why.en.contains("body part is not stated"), "{}", why.en);
+    assert_eq!(guarded.admits_by_pixels(&child()), guarded.admits(&child()));
+    for (facts, code) in [
+        (with(|f| f.modality = Some("CT".to_owned())), ErrorCode::WrongModality),
+        (
+            with(|f| (f.body_part, f.view) = (Some("X".to_owned()), Some("LL".to_owned()))),
+            ErrorCode::WrongView,
+        ),
+        (with(|f| (f.body_part, f.frames) = (Some("X".to_owned()), 2)), ErrorCode::MultiFrame),
+    ] {
+        assert_eq!(guarded.admits_by_pixels(&facts).unwrap_err().code, code);
+    }
+}
+
 fn with(change: impl FnOnce(&mut ImageFacts)) -> ImageFacts {
     let mut facts = child();
     change(&mut facts);

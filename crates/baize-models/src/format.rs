@@ -107,6 +107,10 @@ pub struct AcceptsFile {
     pub views: Vec<String>,
     /// The shorter side of the image must have this many pixels.
     pub min_side: u32,
+    /// The classes of the gate that the model reads, such as `chest-radiograph`: the gate looks at the pixels of every
+    /// image before the model does. Empty: the header alone decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<String>,
 }
 
 /// On whom the figures were measured. An image outside is still scored, and marked.

@@ -85,6 +85,11 @@ impl Manifest {
         &self.labels
     }
 
+    /// The classes of the gate that the model reads; empty where no gate guards it.
+    pub fn content(&self) -> &[String] {
+        &self.file.accepts.content
+    }
+
     /// Normalises an image that was fitted to [`Self::input_size`], as in training.
     pub fn prepare(&self, fitted: ArrayView2<'_, f32>) -> Array2<f32> {
         self.file.input.normalisation.apply(fitted)

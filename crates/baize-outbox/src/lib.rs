@@ -10,6 +10,9 @@
 //! - **Waiting** is everything else: nobody answers, the connection breaks, the peer is out of resources. It is tried
 //!   again, at growing intervals up to a cap, without an end. After a while an alarm says so.
 //!
+//! A destination may be asked to commit itself to what it has acknowledged (storage commitment). When it says that it does
+//! not keep an object, that object waits and goes out again: nobody but the peer itself takes an acknowledgement back.
+//!
 //! An object may reach a peer more than once, under the same SOP Instance UID each time: when its answer is lost, or
 //! when the process ends between the answer and the record of it.
 //!
@@ -21,6 +24,7 @@
 
 mod attempt;
 mod backoff;
+mod commitment;
 mod metrics;
 mod service;
 mod watch;

@@ -102,7 +102,7 @@ impl Road {
         *self.outage() = Outage::default();
     }
 
-    fn is_paused(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_paused(&self, now: Timestamp) -> bool {
         self.outage().until.is_some_and(|until| now < until)
     }
 
@@ -208,6 +208,9 @@ impl DeliveryService {
             wake.mark_unchanged();
             if let Err(fault) = self.deliver(index, &shutdown).await {
                 error!(%fault, destination = self.roads[index].name(), "the outbox cannot be read");
+            }
+            if let Err(fault) = self.ask_commitment(index, &shutdown).await {
+                error!(%fault, destination = self.roads[index].name(), "commitments cannot be read");
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,

@@ -1,7 +1,7 @@
 //! The conditions of a rule.
 
-use baize_core::ImageFacts;
 use baize_core::ports::Door;
+use baize_core::{ImageFacts, Language};
 use regex::{Regex, RegexBuilder};
 
 use crate::file::WhenFile;
@@ -13,11 +13,53 @@ const LARGEST_PATTERN_BYTES: usize = 1 << 20;
 /// The keys of `when`, in the order in which they are looked at.
 pub(crate) const KEYS: [&str; 6] = ["modality", "body_part", "view", "station", "calling_ae", "client"];
 
+/// The first condition that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// A value is none of the accepted ones.
+    Value {
+        /// The key of `when`.
+        key: &'static str,
+        /// What the image or its sender says; empty where it is not stated.
+        value: String,
+        /// What the rule accepts.
+        accepted: Vec<String>,
+    },
+    /// No description holds any of the words.
+    Description {
+        /// The pattern.
+        pattern: String,
+    },
+}
+
+impl Misfit {
+    /// A sentence for people. It repeats what the header says, so it is for whoever holds the file, not for a log.
+    pub fn text(&self, language: Language) -> String {
+        match (self, language) {
+            (Self::Value { key, value, accepted }, Language::Chinese) => {
+                let value = if value.is_empty() { "未注明".to_owned() } else { format!("“{value}”") };
+                format!("{key} 为{value}，不是 {}", shown(accepted).join(" 或 "))
+            }
+            (Self::Value { key, value, accepted }, Language::English) => {
+                let value = if value.is_empty() { "not stated".to_owned() } else { format!("\"{value}\"") };
+                format!("{key} is {value}, not {}", shown(accepted).join(" or "))
+            }
+            (Self::Description { pattern }, Language::Chinese) => format!("各项描述中均没有 {pattern}"),
+            (Self::Description { pattern }, Language::English) => format!("no description fits {pattern}"),
+        }
+    }
+}
+
+/// The accepted values, `""` as it is written.
+fn shown(accepted: &[String]) -> Vec<&str> {
+    accepted.iter().map(|word| if word.is_empty() { "\"\"" } else { word.as_str() }).collect()
+}
+
 /// One key with its accepted values.
 #[derive(Clone, Debug)]
 struct Words {
     key: &'static str,
-    /// As written, for messages.
+    /// As written.
     written: Vec<String>,
     fits: Vec<Regex>,
 }
@@ -54,17 +96,20 @@ impl When {
     }
 
     /// Why the conditions don't hold for an image; `None` where they do.
-    pub(crate) fn misfit(&self, facts: &ImageFacts, door: Option<&Door>) -> Option<String> {
+    pub(crate) fn misfit(&self, facts: &ImageFacts, door: Option<&Door>) -> Option<Misfit> {
         for words in &self.words {
             let value = value_of(words.key, facts, door);
             if !words.fits.iter().any(|fits| fits.is_match(value)) {
-                let shown = if value.is_empty() { "not stated".to_owned() } else { format!("\"{value}\"") };
-                return Some(format!("{} is {shown}, not {}", words.key, words.written.join(" or ")));
+                return Some(Misfit::Value {
+                    key: words.key,
+                    value: value.to_owned(),
+                    accepted: words.written.clone(),
+                });
             }
         }
         let pattern = self.description.as_ref()?;
         let found = descriptions(facts).any(|text| pattern.is_match(text));
-        (!found).then(|| format!("no description fits {}", pattern.as_str()))
+        (!found).then(|| Misfit::Description { pattern: pattern.as_str().to_owned() })
     }
 }
 

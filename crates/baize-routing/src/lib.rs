@@ -14,4 +14,5 @@ mod file;
 mod reach;
 mod rules;
 
+pub use condition::Misfit;
 pub use rules::{BodyPartFrom, Choice, Decision, RoutingError, Rules, Step, Verdict};

@@ -1,12 +1,10 @@
 //! Reading, checking and asking the rules.
 
-use std::fmt;
-
 use baize_core::ports::Door;
-use baize_core::{ImageFacts, Lane, ModelRef};
+use baize_core::{ImageFacts, Lane, Language, ModelRef};
 use toml::Spanned;
 
-use crate::condition::When;
+use crate::condition::{Misfit, When};
 use crate::file::{BodyPartFromFile, RulesFile, WhenFile};
 use crate::reach::hides;
 
@@ -76,7 +74,7 @@ pub enum Verdict {
     /// Its conditions hold, but an earlier route decided.
     TooLate,
     /// The first condition that does not hold.
-    Misfit(String),
+    Misfit(Misfit),
 }
 
 /// One rule and what came of it.
@@ -247,13 +245,27 @@ impl Rules {
     }
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} '{}' (line {}): ", self.list, self.rule, self.line)?;
-        match &self.verdict {
-            Verdict::Decides => f.write_str("holds"),
-            Verdict::TooLate => f.write_str("would hold, but an earlier route decided"),
-            Verdict::Misfit(misfit) => f.write_str(misfit),
+impl Step {
+    /// A line for people. It repeats what the header says, so it is for whoever holds the file, not for a log.
+    pub fn text(&self, language: Language) -> String {
+        let (list, rule, line) = (self.list, &self.rule, self.line);
+        match language {
+            Language::Chinese => {
+                let verdict = match &self.verdict {
+                    Verdict::Decides => "符合".to_owned(),
+                    Verdict::TooLate => "也符合，但前面的规则已经生效".to_owned(),
+                    Verdict::Misfit(misfit) => misfit.text(language),
+                };
+                format!("{list}“{rule}”（第 {line} 行）：{verdict}")
+            }
+            Language::English => {
+                let verdict = match &self.verdict {
+                    Verdict::Decides => "holds".to_owned(),
+                    Verdict::TooLate => "would hold, but an earlier route decided".to_owned(),
+                    Verdict::Misfit(misfit) => misfit.text(language),
+                };
+                format!("{list} '{rule}' (line {line}): {verdict}")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where a step fails")]
 
 use baize_core::ports::Door;
-use baize_core::{ImageFacts, Lane, ModelRef};
+use baize_core::{ImageFacts, Lane, Language, ModelRef};
 use baize_routing::{BodyPartFrom, Choice, Rules, Verdict};
 
 fn model(id: &str) -> ModelRef {
@@ -99,7 +99,12 @@ fn the_first_route_decides_and_the_most_urgent_lane_counts() {
     assert_eq!(verdicts[1].2, &Verdict::TooLate);
     assert_eq!(verdicts[3].2, &Verdict::Decides);
     let steps = rules.explain(&facts(|_| ()), None);
-    assert!(steps[0].to_string().contains("station is not stated, not TEST* or DR-?9"), "{}", steps[0]);
+    let english = steps[0].text(Language::English);
+    assert_eq!(english, "route 'test room' (line 2): station is not stated, not TEST* or DR-?9");
+    assert_eq!(
+        steps[0].text(Language::Chinese),
+        "route“test room”（第 2 行）：station 为未注明，不是 TEST* 或 DR-?9"
+    );
 }
 
 #[test]

@@ -107,6 +107,14 @@ impl Orthanc {
         self.request("POST", path, body)
     }
 
+    /// `DELETE` of its REST interface: status and body.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn delete(&self, path: &str) -> io::Result<(u16, Vec<u8>)> {
+        self.request("DELETE", path, &[])
+    }
+
     /// HTTP/1.0, so that an answer ends with the connection.
     fn request(&self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
         let mut stream = TcpStream::connect(self.http)?;

@@ -209,6 +209,7 @@ fn manifest_file(
             body_parts: words(&["CHEST", "THORAX"]),
             views: words(&["AP", "PA"]),
             min_side: 64,
+            content: words(&["chest-radiograph"]),
         },
         population: PopulationFile {
             description: text("1～5 岁儿童，前后位", "children of 1 to 5 years, AP view"),

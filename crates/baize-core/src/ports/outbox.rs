@@ -17,6 +17,8 @@ pub struct Recipient {
     pub refused: bool,
     /// Whether it is told of images that could not be read, or on which the model could not run.
     pub failed: bool,
+    /// Whether it is asked to commit itself to what it has acknowledged (PS3.4 annex J).
+    pub commitment: bool,
     /// Whether it also gets the results of studies that are here only because we fetched them to compare with.
     pub priors: bool,
 }
@@ -99,6 +101,8 @@ pub struct Delivery {
     pub status: Option<u16>,
     /// What the peer or the network last said about it. Sent by a peer: show it, do not trust it.
     pub comment: Option<String>,
+    /// When the peer committed itself to keeping the object, where it was asked to.
+    pub committed_at: Option<Timestamp>,
 }
 
 /// What is to be sent together: the objects of one report for one destination.
@@ -143,6 +147,17 @@ pub enum Settlement {
     },
     /// Not tried: the attempt does not count.
     Untried,
+}
+
+/// What a peer says about its commitment to keep objects (PS3.4 section J.3.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitmentAnswer {
+    /// The request that is answered.
+    pub transaction: String,
+    /// SOP Instance UIDs of the objects that it answers for.
+    pub committed: Vec<String>,
+    /// SOP Instance UIDs of those that it does not, with the Failure Reason (0008,1197).
+    pub failed: Vec<(String, u16)>,
 }
 
 /// What waits for one destination.
@@ -204,6 +219,38 @@ pub trait OutboxRecords: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault>;
+
+    /// Takes up to `limit` objects that the destination has acknowledged and shall commit itself to, and notes that
+    /// it is asked about them in this `transaction`. Where no answer comes, they are taken again from `again_at` on.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn take_uncommitted(
+        &self,
+        destination: &str,
+        transaction: &str,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, Fault>;
+
+    /// Has the objects of a transaction taken again from `again_at` on: the peer could not be asked.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn postpone_commitment(&self, transaction: &str, again_at: Timestamp) -> Result<(), Fault>;
+
+    /// Notes the peer's answer. What it does not commit itself to goes out again from `again_at` on. Does nothing for
+    /// objects that the transaction, or the last one about them, did not name. Returns how many it was about.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn settle_commitment(
+        &self,
+        answer: CommitmentAnswer,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> Result<usize, Fault>;
 
     /// What waits, for every destination that ever had a delivery or is a recipient, by name.
     ///
@@ -300,6 +347,29 @@ pub trait Courier: Send + Sync {
     /// # Errors
     /// [`LinkLost`] where nobody answers or we are turned away.
     async fn connect(&self, objects: &[Rendition], lane: Lane) -> Result<Box<dyn Handover>, LinkLost>;
+
+    /// Asks the peer to commit itself to keeping objects that it has acknowledged. `None` where it will answer later,
+    /// through [`Commitments`].
+    ///
+    /// # Errors
+    /// [`LinkLost`] where it could not be asked or will not be.
+    async fn ask_commitment(
+        &self,
+        _transaction: &str,
+        _objects: &[ObjectName],
+    ) -> Result<Option<CommitmentAnswer>, LinkLost> {
+        Err(LinkLost("this way to the peer has no storage commitment".to_owned()))
+    }
+}
+
+/// Where a peer's later answers about its commitment go.
+#[async_trait]
+pub trait Commitments: Send + Sync {
+    /// Notes the answer for good; only then is the peer told that it arrived.
+    ///
+    /// # Errors
+    /// `StorageFailed`; the peer will say it again.
+    async fn committed(&self, answer: CommitmentAnswer) -> Result<(), Fault>;
 }
 
 /// A connection to a peer.

@@ -74,6 +74,7 @@ mod tests {
             model: model.map(|(id, version)| ModelRef { id: id.to_owned(), version: version.to_owned() }),
             outcome: Outcome::Failed(Fault::new(ErrorCode::Internal, "x")),
             finished_at: Timestamp::from_micros(0),
+            gate: None,
         }
     }
 

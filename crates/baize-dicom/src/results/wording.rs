@@ -1,6 +1,6 @@
 //! The sentences of the result objects, in Chinese and English.
 
-use baize_core::{Fault, Finding, Language, ModelRef, Outcome, Population, Report};
+use baize_core::{Fault, Finding, GateLook, Language, ModelRef, Outcome, Population, Report};
 
 use super::envelope::Kind;
 
@@ -102,7 +102,17 @@ pub(crate) fn remarks(report: &Report, language: Language) -> Vec<String> {
         }
         remarks.extend(caveats.iter().map(|caveat| caveat.get(language).to_owned()));
     }
+    remarks.extend(report.gate.as_ref().map(|look| gate_line(look, language)));
     remarks
+}
+
+/// What the gate saw in the pixels.
+fn gate_line(look: &GateLook, language: Language) -> String {
+    let (gate, name, probability) = (&look.gate, look.name.get(language), look.probability);
+    match language {
+        Language::Chinese => format!("图像内容核对（{gate}）：{name}，概率 {probability:.3}"),
+        Language::English => format!("Content check ({gate}): {name}, probability {probability:.3}"),
+    }
 }
 
 /// All text that differs from result to result.

@@ -1,236 +1,26 @@
-//! One association from its request to its end.
+//! An association that stands: messages, one operation after the other (PS3.7 section 8, PS3.8 section 9).
 
-use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use baize_core::ports::Intake;
 use baize_core::{Clock as _, SystemClock};
 use dicom_ul::pdu::{AbortRQServiceProviderReason as AbortReason, PDataValue, PDataValueType, Pdu};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, debug, info, warn};
+use tracing::{debug, warn};
 
-use super::ScpConfig;
-use super::budget::Budget;
-use super::doors::Caller;
-use super::metrics::Metrics;
-use super::negotiate::{Agreement, Refusal, negotiate};
+use super::connection::{End, Shared, broken};
+use super::negotiate::Agreement;
 use super::operation::{Operation, begin};
-use super::rate::{PeerKey, RateLimits};
+use super::rate::PeerKey;
 use crate::command::{BadCommand, C_CANCEL_RQ, C_STORE_RQ, Request};
-use crate::upper_layer::{BoxedStream, Link, LinkError};
+use crate::upper_layer::{BoxedStream, Link};
 
 /// Longest command set. A C-STORE request has some 300 bytes.
 const MAX_COMMAND_BYTES: usize = 16 * 1024;
 
 /// How long a peer that has just been answered may take to release the association when we are stopping.
 const RELEASE_GRACE: Duration = Duration::from_millis(500);
-
-/// What all associations share.
-pub(super) struct Shared {
-    pub(super) config: ScpConfig,
-    pub(super) intake: Arc<dyn Intake>,
-    pub(super) budget: Arc<Budget>,
-    pub(super) slots: Arc<Semaphore>,
-    pub(super) rates: RateLimits,
-    pub(super) metrics: Metrics,
-}
-
-impl Shared {
-    pub(super) fn new(config: ScpConfig, intake: Arc<dyn Intake>) -> Self {
-        Self {
-            budget: Arc::new(Budget::new(config.receive_budget_bytes, config.max_object_bytes)),
-            slots: Arc::new(Semaphore::new(config.max_associations.min(Semaphore::MAX_PERMITS))),
-            rates: RateLimits::new(&config),
-            metrics: Metrics::default(),
-            intake,
-            config,
-        }
-    }
-}
-
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Released,
-    PeerAborted,
-    ConnectionLost,
-    IdleTimeout,
-    ProtocolError,
-    TlsFailed,
-    Stopped,
-    Refused(Refusal),
-}
-
-impl End {
-    /// The value of the metric's label.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Released => "released",
-            Self::PeerAborted => "peer_aborted",
-            Self::ConnectionLost => "connection_lost",
-            Self::IdleTimeout => "idle_timeout",
-            Self::ProtocolError => "protocol_error",
-            Self::TlsFailed => "tls_failed",
-            Self::Stopped => "stopped",
-            Self::Refused(Refusal::ProtocolVersion) => "rejected_protocol_version",
-            Self::Refused(Refusal::ApplicationContext) => "rejected_application_context",
-            Self::Refused(Refusal::CalledAe) => "rejected_called_ae",
-            Self::Refused(Refusal::CallingAe) => "rejected_calling_ae",
-            Self::Refused(Refusal::Limit) => "rejected_limit",
-            Self::Refused(Refusal::Rate) => "rejected_rate",
-        }
-    }
-}
-
-/// Serves one connection to its end.
-pub(super) async fn serve(caller: Caller, shared: Arc<Shared>, shutdown: CancellationToken) {
-    let Caller { stream, peer, tls, handshake } = caller;
-    let stream = match tls {
-        None => Ok(Box::new(stream) as BoxedStream),
-        Some(acceptor) => protected(acceptor, stream, &shared, &shutdown).await,
-    };
-    let end = match stream {
-        Ok(stream) => {
-            let mut link = Link::new(stream, shared.config.max_pdu, shared.config.idle_timeout);
-            let end = associate(&mut link, peer, &shared, shutdown, handshake).await;
-            // Counted before the peer may take its time to hang up.
-            ended(end, &shared);
-            return link.close().await;
-        }
-        Err(end) => end,
-    };
-    ended(end, &shared);
-}
-
-fn ended(end: End, shared: &Shared) {
-    info!(result = end.as_str(), "association ended");
-    shared.metrics.ended(end.as_str());
-}
-
-/// The TLS handshake.
-async fn protected(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    shared: &Shared,
-    shutdown: &CancellationToken,
-) -> Result<BoxedStream, End> {
-    let shaken = tokio::select! {
-        biased;
-        () = shutdown.cancelled() => return Err(End::Stopped),
-        shaken = timeout(shared.config.idle_timeout, acceptor.accept(stream)) => shaken,
-    };
-    match shaken {
-        Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => {
-            warn!(%error, "tls handshake failed");
-            Err(End::TlsFailed)
-        }
-        Err(_) => {
-            warn!("tls handshake took too long");
-            Err(End::TlsFailed)
-        }
-    }
-}
-
-/// From the association request to the end; `handshake` is given back once the association stands.
-async fn associate(
-    link: &mut Link<BoxedStream>,
-    peer: SocketAddr,
-    shared: &Shared,
-    shutdown: CancellationToken,
-    handshake: OwnedSemaphorePermit,
-) -> End {
-    match establish(link, peer, shared, &shutdown).await {
-        Ok((agreement, _slot)) => {
-            drop(handshake);
-            let _open = shared.metrics.opened();
-            info!(contexts = agreement.contexts.len(), "association accepted");
-            let peer = peer_key(&agreement.calling_ae, peer);
-            let phase = Phase::Command { context: None, bytes: Vec::new() };
-            Association { link, shared, agreement, peer, shutdown, phase }.run().await
-        }
-        Err(end) => end,
-    }
-}
-
-/// Serves a stream that is no socket, from the association request to the end.
-#[cfg(fuzzing)]
-pub(super) async fn converse(stream: BoxedStream, peer: SocketAddr, shared: &Shared) {
-    let mut link = Link::new(stream, shared.config.max_pdu, shared.config.idle_timeout);
-    if let Ok(handshake) = Arc::new(Semaphore::new(1)).try_acquire_owned() {
-        associate(&mut link, peer, shared, CancellationToken::new(), handshake).await;
-    }
-}
-
-/// Whom the limits count.
-fn peer_key(calling_ae: &str, peer: SocketAddr) -> PeerKey {
-    // A peer that comes over IPv4 to a socket for both is the same peer.
-    PeerKey { calling_ae: calling_ae.to_owned(), address: peer.ip().to_canonical() }
-}
-
-async fn establish(
-    link: &mut Link<BoxedStream>,
-    peer: SocketAddr,
-    shared: &Shared,
-    shutdown: &CancellationToken,
-) -> Result<(Agreement, OwnedSemaphorePermit), End> {
-    let received = tokio::select! {
-        biased;
-        () = shutdown.cancelled() => None,
-        received = link.receive() => Some(received),
-    };
-    let request = match received {
-        None => {
-            link.abort(AbortReason::ReasonNotSpecified).await;
-            return Err(End::Stopped);
-        }
-        Some(Ok(Pdu::AssociationRQ(request))) => request,
-        Some(Ok(Pdu::AbortRQ { .. })) => return Err(End::PeerAborted),
-        Some(Ok(_)) => {
-            link.abort(AbortReason::UnexpectedPdu).await;
-            return Err(End::ProtocolError);
-        }
-        Some(Err(error)) => return Err(broken(link, &error).await),
-    };
-    Span::current().record("calling_ae", request.calling_ae_title.escape_debug().to_string());
-    let decided = negotiate(&shared.config, request).and_then(|agreement| {
-        let calling_ae = &agreement.calling_ae;
-        let in_turn = shared.config.is_stat(calling_ae)
-            || shared.rates.admits_association(&peer_key(calling_ae, peer), SystemClock.now());
-        if !in_turn {
-            return Err(Refusal::Rate);
-        }
-        let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Refusal::Limit)?;
-        Ok((agreement, slot))
-    });
-    let reply = match &decided {
-        Ok((agreement, _)) => Pdu::AssociationAC(agreement.reply.clone()),
-        Err(refusal) => Pdu::AssociationRJ(refusal.to_pdu()),
-    };
-    if let Err(error) = link.send(&reply).await {
-        return Err(broken(link, &error).await);
-    }
-    decided.map_err(End::Refused)
-}
-
-/// Tells the peer why this is the end, where it can still hear it.
-async fn broken(link: &mut Link<BoxedStream>, error: &LinkError) -> End {
-    debug!(%error, "connection unusable");
-    if let Some(reason) = error.abort_reason() {
-        link.abort(reason).await;
-    }
-    match error {
-        LinkError::Closed(_) => End::ConnectionLost,
-        LinkError::Idle => End::IdleTimeout,
-        LinkError::UnknownType(_) | LinkError::TooLong { .. } | LinkError::Malformed(_) => End::ProtocolError,
-    }
-}
 
 /// What the next presentation data value should be.
 enum Phase {
@@ -240,7 +30,7 @@ enum Phase {
     DataSet(Box<Operation>),
 }
 
-struct Association<'a> {
+pub(super) struct Association<'a> {
     link: &'a mut Link<BoxedStream>,
     shared: &'a Shared,
     agreement: Agreement,
@@ -249,8 +39,20 @@ struct Association<'a> {
     phase: Phase,
 }
 
-impl Association<'_> {
-    async fn run(mut self) -> End {
+impl<'a> Association<'a> {
+    pub(super) fn new(
+        link: &'a mut Link<BoxedStream>,
+        shared: &'a Shared,
+        agreement: Agreement,
+        peer: PeerKey,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let phase = Phase::Command { context: None, bytes: Vec::new() };
+        Self { link, shared, agreement, peer, shutdown, phase }
+    }
+
+    /// Serves the peer to the end of the association.
+    pub(super) async fn run(mut self) -> End {
         loop {
             let outcome = match self.next_pdu().await {
                 Ok(Pdu::PData { data }) => self.take_all(data).await,

@@ -1,25 +1,27 @@
-//! The service class provider: C-ECHO and C-STORE, plain and over TLS, one task per association.
+//! The service class provider: C-ECHO, C-STORE and reports of storage commitment, plain and over TLS, one task per association.
 //!
 //! `config` and `status` are the two tables of rules; `doors` are the ports; `negotiate` decides who may associate and
-//! how, `rate` how fast; `association` is the protocol's state machine, `operation` what a single request does, `incoming` and `budget`
+//! how, `rate` how fast; `connection` brings a peer in, `association` is the protocol's state machine, `operation` what a single request does, `incoming` and `budget`
 //! the memory that it takes.
 
 mod association;
 mod budget;
 mod config;
+mod connection;
 mod doors;
 mod incoming;
 mod metrics;
 mod negotiate;
 mod operation;
 mod rate;
+mod sop_class;
 mod status;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use baize_core::ports::Intake;
+use baize_core::ports::{Commitments, Intake};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span};
@@ -27,7 +29,7 @@ use tracing::{Instrument, error, info, info_span};
 pub use self::config::{ConfigError, ScpConfig, ScpTls};
 pub use self::metrics::Metrics;
 
-use self::association::{Shared, serve};
+use self::connection::{Shared, serve};
 use self::doors::Doors;
 
 /// A DICOM service class provider that listens.
@@ -35,7 +37,7 @@ pub struct Scp {
     doors: Doors,
     local_addr: SocketAddr,
     tls_addr: Option<SocketAddr>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Scp {
@@ -48,7 +50,14 @@ impl Scp {
         config.validate().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let doors = Doors::open(&config).await?;
         let (local_addr, tls_addr) = (doors.plain_addr()?, doors.tls_addr()?);
-        Ok(Self { doors, local_addr, tls_addr, shared: Arc::new(Shared::new(config, intake)) })
+        Ok(Self { doors, local_addr, tls_addr, shared: Shared::new(config, intake) })
+    }
+
+    /// Takes what archives report about storage commitment, too.
+    #[must_use]
+    pub fn with_commitments(mut self, commitments: Arc<dyn Commitments>) -> Self {
+        self.shared.commitments = Some(commitments);
+        self
     }
 
     /// Where it listens for plain connections.
@@ -75,6 +84,7 @@ impl Scp {
         if let Some(address) = self.tls_addr {
             info!(%address, ae_title = self.shared.config.ae_title, "dicom port for tls open");
         }
+        let shared = Arc::new(self.shared);
         let mut associations = JoinSet::new();
         loop {
             tokio::select! {
@@ -84,7 +94,7 @@ impl Scp {
                 caller = self.doors.next() => {
                     let span =
                         info_span!("association", peer = %caller.peer, calling_ae = tracing::field::Empty);
-                    let task = serve(caller, Arc::clone(&self.shared), shutdown.clone());
+                    let task = serve(caller, Arc::clone(&shared), shutdown.clone());
                     associations.spawn(task.instrument(span));
                 }
             }
@@ -112,5 +122,5 @@ pub(crate) async fn converse(
 ) {
     let shared = Shared::new(config, intake);
     let peer = shared.config.bind;
-    association::converse(stream, peer, &shared).await;
+    connection::converse(stream, peer, &shared).await;
 }

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use dicom_core::dictionary::{UidDictionary, UidType};
-use dicom_dictionary_std::{StandardSopClassDictionary, uids};
+use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{
     AssociationAC, AssociationRJ, AssociationRJResult, AssociationRJServiceProviderASCEReason,
     AssociationRJServiceProviderPresentationReason, AssociationRJServiceUserReason, AssociationRJSource,
     AssociationRQ, PresentationContextProposed, PresentationContextResult, PresentationContextResultReason,
-    UserVariableItem,
+    RequestorRoles, UserVariableItem,
 };
 
 use super::ScpConfig;
 use super::config::{is_ae_title, same_title};
-use crate::transfer_syntax::{choose, unpadded};
+use super::sop_class::is_storage;
+use crate::transfer_syntax::{choose, choose_native, unpadded};
 use crate::upper_layer::{APPLICATION_CONTEXT, CAUTIOUS_MAX_PDU};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
@@ -39,6 +39,15 @@ pub(super) struct Agreement {
     pub(super) contexts: Vec<Context>,
     /// The answer that says so.
     pub(super) reply: AssociationAC,
+}
+
+/// What is offered besides C-ECHO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// Storage alone.
+    Storage,
+    /// And hearing what archives report about storage commitment, on associations that they ask for.
+    StorageAndCommitment,
 }
 
 /// Why there is no association.
@@ -99,7 +108,11 @@ impl Refusal {
 }
 
 /// Decides about a request; whether there is room for it is the caller's to know.
-pub(super) fn negotiate(config: &ScpConfig, request: AssociationRQ) -> Result<Agreement, Refusal> {
+pub(super) fn negotiate(
+    config: &ScpConfig,
+    offer: Offer,
+    request: AssociationRQ,
+) -> Result<Agreement, Refusal> {
     // PS3.8 table 9-11: only bit 0 is to be tested.
     if request.protocol_version & 1 == 0 {
         return Err(Refusal::ProtocolVersion);
@@ -122,12 +135,13 @@ pub(super) fn negotiate(config: &ScpConfig, request: AssociationRQ) -> Result<Ag
         })
         .unwrap_or(CAUTIOUS_MAX_PDU);
 
+    let reports = offer == Offer::StorageAndCommitment && wants_to_report(&request.user_variables);
     let mut seen = HashSet::new();
     let mut contexts = Vec::new();
     let mut results = Vec::new();
     for proposed in request.presentation_contexts {
         let answer = if seen.insert(proposed.id) {
-            answer(&proposed)
+            answer(&proposed, reports)
         } else {
             Err(PresentationContextResultReason::NoReason)
         };
@@ -143,49 +157,58 @@ pub(super) fn negotiate(config: &ScpConfig, request: AssociationRQ) -> Result<Ag
         results.push(PresentationContextResult { id: proposed.id, reason, transfer_syntax });
     }
 
+    // No asynchronous operations window or extended negotiation is answered, so the defaults hold: one operation at a
+    // time, and the requestor is the SCU (PS3.7 annex D.3.3) but where it reports about storage commitment.
+    let mut user_variables = vec![
+        UserVariableItem::MaxLength(config.max_pdu),
+        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
+        UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
+    ];
+    if contexts.iter().any(|context| context.abstract_syntax == uids::STORAGE_COMMITMENT_PUSH_MODEL) {
+        user_variables.push(UserVariableItem::ScuScpRoleSelectionSubItem(
+            uids::STORAGE_COMMITMENT_PUSH_MODEL.to_owned(),
+            RequestorRoles { scu: false, scp: true },
+        ));
+    }
     let reply = AssociationAC {
         protocol_version: 1,
         application_context_name: APPLICATION_CONTEXT.to_owned(),
         called_ae_title: request.called_ae_title,
         calling_ae_title: request.calling_ae_title.clone(),
         presentation_contexts: results,
-        // No asynchronous operations window, role selection or extended negotiation is answered, so the
-        // defaults hold: one operation at a time, the requestor is the SCU (PS3.7 annex D.3.3).
-        user_variables: vec![
-            UserVariableItem::MaxLength(config.max_pdu),
-            UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
-            UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
-        ],
+        user_variables,
     };
     let calling_ae = request.calling_ae_title.trim_matches(' ').to_owned();
     Ok(Agreement { calling_ae, peer_max_pdu, contexts, reply })
 }
 
-fn answer(proposed: &PresentationContextProposed) -> Result<&'static str, PresentationContextResultReason> {
+/// Whether the peer proposes to be the provider of storage commitment on this association (PS3.4 section J.3.3.1.2).
+fn wants_to_report(user_variables: &[UserVariableItem]) -> bool {
+    user_variables.iter().any(|item| match item {
+        UserVariableItem::ScuScpRoleSelectionSubItem(class, roles) => {
+            unpadded(class) == uids::STORAGE_COMMITMENT_PUSH_MODEL && roles.scp
+        }
+        _ => false,
+    })
+}
+
+fn answer(
+    proposed: &PresentationContextProposed,
+    reports: bool,
+) -> Result<&'static str, PresentationContextResultReason> {
     // PS3.8 table 9-13: identifiers are odd.
     if proposed.id.is_multiple_of(2) {
         return Err(PresentationContextResultReason::NoReason);
     }
     let abstract_syntax = unpadded(&proposed.abstract_syntax);
+    if reports && abstract_syntax == uids::STORAGE_COMMITMENT_PUSH_MODEL {
+        return choose_native(&proposed.transfer_syntaxes)
+            .ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported);
+    }
     if abstract_syntax != uids::VERIFICATION && !is_storage(abstract_syntax) {
         return Err(PresentationContextResultReason::AbstractSyntaxNotSupported);
     }
     choose(&proposed.transfer_syntaxes).ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)
-}
-
-/// Whether the UID is a storage SOP class whose objects belong to a patient's study (PS3.4 section B.5), the
-/// retired ones included because old modalities use them. Those of PS3.4 annex GG (protocols, inventories,
-/// hanging protocols, templates) belong to no study and cannot be kept.
-fn is_storage(abstract_syntax: &str) -> bool {
-    const COMPOSITE: &str = "1.2.840.10008.5.1.4.1.1.";
-    const WITHOUT_STUDY: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.200.", "1.2.840.10008.5.1.4.1.1.201."];
-    let in_range = abstract_syntax.starts_with(COMPOSITE)
-        && !WITHOUT_STUDY.iter().any(|prefix| abstract_syntax.starts_with(prefix))
-        || abstract_syntax == uids::RT_BEAMS_DELIVERY_INSTRUCTION_STORAGE;
-    in_range
-        && StandardSopClassDictionary
-            .by_uid(abstract_syntax)
-            .is_some_and(|entry| entry.r#type == UidType::SopClass && entry.name.contains("Storage"))
 }
 
 #[cfg(test)]
@@ -225,12 +248,15 @@ mod tests {
         for (mutate, expected) in mutations {
             let mut rq = request(&[]);
             mutate(&mut rq);
-            assert_eq!(negotiate(&good_config(), rq).map(|agreement| agreement.calling_ae), Err(expected));
+            assert_eq!(
+                negotiate(&good_config(), Offer::Storage, rq).map(|agreement| agreement.calling_ae),
+                Err(expected)
+            );
         }
         let open = ScpConfig { allow_any_calling_ae: true, ..good_config() };
         let mut control_characters = request(&[]);
         control_characters.calling_ae_title = "A\nB".to_owned();
-        assert_eq!(negotiate(&open, control_characters).map(|_| ()), Err(Refusal::CallingAe));
+        assert_eq!(negotiate(&open, Offer::Storage, control_characters).map(|_| ()), Err(Refusal::CallingAe));
     }
 
     #[test]
@@ -240,6 +266,7 @@ mod tests {
         const IMPLICIT: &str = "1.2.840.10008.1.2";
         let agreement = negotiate(
             &good_config(),
+            Offer::Storage,
             request(&[
                 (1, uids::VERIFICATION, &[IMPLICIT]),
                 (3, CR, &[J2K, IMPLICIT]),
@@ -270,34 +297,27 @@ mod tests {
     }
 
     #[test]
-    fn storage_classes_are_those_of_a_patients_study() {
-        for uid in [
-            uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE,
-            uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION,
-            uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
-            uids::COMPREHENSIVE3_DSR_STORAGE,
-            uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE,
-            uids::KEY_OBJECT_SELECTION_DOCUMENT_STORAGE,
-            uids::SEGMENTATION_STORAGE,
-            uids::ENCAPSULATED_PDF_STORAGE,
-            uids::RT_BEAMS_DELIVERY_INSTRUCTION_STORAGE,
-            "1.2.840.10008.5.1.4.1.1.6", // Ultrasound Image Storage, retired
+    fn an_archive_may_report_about_commitment_where_it_takes_the_role() {
+        let commitment = uids::STORAGE_COMMITMENT_PUSH_MODEL;
+        let deflated = "1.2.840.10008.1.2.1.99";
+        let roles = |scu, scp| {
+            UserVariableItem::ScuScpRoleSelectionSubItem(commitment.to_owned(), RequestorRoles { scu, scp })
+        };
+        let both = Offer::StorageAndCommitment;
+        for (offer, role, syntax, accepted) in [
+            (both, Some(roles(false, true)), "1.2.840.10008.1.2", true),
+            (both, Some(roles(true, true)), "1.2.840.10008.1.2.1", true),
+            (both, Some(roles(false, true)), deflated, false),
+            (both, Some(roles(true, false)), "1.2.840.10008.1.2", false),
+            (both, None, "1.2.840.10008.1.2", false),
+            (Offer::Storage, Some(roles(false, true)), "1.2.840.10008.1.2", false),
         ] {
-            assert!(is_storage(uid), "{uid}");
-        }
-        for uid in [
-            uids::VERIFICATION,
-            uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_FIND,
-            uids::MODALITY_WORKLIST_INFORMATION_MODEL_FIND,
-            uids::STORAGE_COMMITMENT_PUSH_MODEL,
-            uids::HANGING_PROTOCOL_STORAGE,
-            uids::CT_DEFINED_PROCEDURE_PROTOCOL_STORAGE,
-            uids::INVENTORY_STORAGE,
-            "1.2.840.10008.5.1.4.1.1.",
-            "1.2.840.10008.5.1.4.1.1.999",
-            "",
-        ] {
-            assert!(!is_storage(uid), "{uid}");
+            let mut rq = request(&[(1, commitment, &[syntax])]);
+            rq.user_variables.extend(role.clone());
+            let agreement = negotiate(&good_config(), offer, rq).unwrap();
+            assert_eq!(agreement.contexts.len(), usize::from(accepted), "{offer:?} {role:?} {syntax}");
+            let granted = agreement.reply.user_variables.contains(&roles(false, true));
+            assert_eq!(granted, accepted, "{offer:?} {role:?} {syntax}");
         }
     }
 }

@@ -8,13 +8,17 @@ use dicom_dictionary_std::uids;
 use tracing::{debug, info};
 
 use super::ScpConfig;
-use super::association::Shared;
+use super::connection::Shared;
 use super::incoming::{Incoming, TooLarge};
 use super::negotiate::Context;
 use super::status::Status;
-use crate::command::{C_ECHO_RQ, C_STORE_RQ, Request};
+use crate::command::{C_ECHO_RQ, C_STORE_RQ, N_EVENT_REPORT_RQ, Request};
+use crate::commitment::report;
 use crate::data_set::sop_uids;
 use crate::part10::Head;
+
+/// Longest report about storage commitment: some ten thousand objects.
+const MAX_REPORT_BYTES: usize = 1 << 20;
 
 /// An operation between its command set and its response.
 pub(super) struct Operation {
@@ -31,6 +35,8 @@ enum Verdict {
     Decided(Status),
     /// A C-STORE whose object is being collected.
     Store(Incoming),
+    /// A report about storage commitment that is being collected.
+    Report(Vec<u8>),
 }
 
 /// Looks at a command set and decides whether its data set is wanted.
@@ -45,6 +51,13 @@ pub(super) fn begin(context: &Context, calling_ae: &str, request: Request, share
             )),
             Err(status) => Verdict::Decided(status),
         },
+        N_EVENT_REPORT_RQ if context.abstract_syntax == uids::STORAGE_COMMITMENT_PUSH_MODEL => {
+            if request.has_data_set {
+                Verdict::Report(Vec::new())
+            } else {
+                Verdict::Decided(Status::failure(Status::INVALID_ARGUMENT, "the report has no data set"))
+            }
+        }
         field => {
             debug!(field, "operation not offered");
             let comment = "only C-ECHO and C-STORE are offered";
@@ -99,12 +112,21 @@ impl Operation {
             // What was collected is given back at once; the rest only passes through.
             self.verdict = Verdict::Decided(Status::from(&Fault::new(ErrorCode::ObjectTooLarge, comment)));
         }
+        if let Verdict::Report(report) = &mut self.verdict {
+            if report.len() + fragment.len() > MAX_REPORT_BYTES {
+                let status = Status::failure(Status::PROCESSING_FAILURE, "the report is too long");
+                self.verdict = Verdict::Decided(status);
+            } else {
+                report.extend_from_slice(fragment);
+            }
+        }
     }
 
     /// Does what was asked, now that the data set is complete. Returns only when it is done for good.
     pub(super) async fn perform(self, calling_ae: &str, shared: &Shared) -> Status {
         let incoming = match self.verdict {
             Verdict::Decided(status) => return status,
+            Verdict::Report(report) => return committed(&report, self.transfer_syntax, shared).await,
             Verdict::Store(incoming) => incoming,
         };
         if let Err(status) = matches_command(&self.request, incoming.data_set(), self.transfer_syntax) {
@@ -128,6 +150,24 @@ impl Operation {
                 info!(code = %fault.code, size, "object refused");
                 Status::from(&fault)
             }
+        }
+    }
+}
+
+/// Passes on what an archive reports about its commitment.
+async fn committed(data_set: &[u8], transfer_syntax: &str, shared: &Shared) -> Status {
+    let (Some(commitments), Some(answer)) = (&shared.commitments, report(data_set, transfer_syntax)) else {
+        return Status::failure(Status::INVALID_ARGUMENT, "the report names no transaction");
+    };
+    let (committed, failed) = (answer.committed.len(), answer.failed.len());
+    match commitments.committed(answer).await {
+        Ok(()) => {
+            info!(committed, failed, "storage commitment reported");
+            Status::success()
+        }
+        Err(fault) => {
+            info!(code = %fault.code, "storage commitment could not be noted");
+            Status::failure(Status::PROCESSING_FAILURE, &fault.message)
         }
     }
 }

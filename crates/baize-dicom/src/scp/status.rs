@@ -9,7 +9,7 @@
 //! | `0115` invalid argument value | the command names no SOP Instance, or one that is no UID |
 //! | `0122` SOP class not supported | the command's SOP class is not that of its presentation context |
 //! | `0124` not authorised | the engine refuses this peer |
-//! | `0211` unrecognised operation | anything but C-ECHO and C-STORE |
+//! | `0211` unrecognised operation | anything but C-ECHO, C-STORE and a report of storage commitment |
 //! | `A700` out of resources | the spool is full, and nothing else: an operator must make room |
 //! | `A710` out of resources | stopping, starting, or saturated: send it again later |
 //! | `A900` data set does not match SOP class | UIDs differ between command and data set, or an attribute is missing |
@@ -34,6 +34,7 @@ pub(crate) struct Status {
 }
 
 impl Status {
+    pub(crate) const PROCESSING_FAILURE: u16 = 0x0110;
     pub(crate) const INVALID_ARGUMENT: u16 = 0x0115;
     pub(crate) const SOP_CLASS_NOT_SUPPORTED: u16 = 0x0122;
     pub(crate) const UNRECOGNISED_OPERATION: u16 = 0x0211;

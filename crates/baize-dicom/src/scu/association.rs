@@ -10,7 +10,7 @@ use dicom_ul::pdu::{
 use tracing::debug;
 
 use super::{LinkLost, ScuConfig};
-use crate::command::Response;
+use crate::command::{Request, Response};
 use crate::transfer_syntax::unpadded;
 use crate::upper_layer::{APPLICATION_CONTEXT, BoxedStream, CAUTIOUS_MAX_PDU, Link, LinkError};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
@@ -185,6 +185,26 @@ impl Association {
             false => None,
         };
         Ok(Message { response, data_set })
+    }
+
+    /// Waits for what the peer asks of us on an association of ours, with the data set that may belong to it.
+    ///
+    /// # Errors
+    /// Nothing, or nothing that can be read; the association is over then.
+    pub(super) async fn receive_request(&mut self) -> Result<(Request, Vec<u8>), LinkLost> {
+        let command = self.receive_part(PDataValueType::Command, MAX_COMMAND_BYTES).await?;
+        let request = match Request::parse(&command) {
+            Ok(request) => request,
+            Err(error) => {
+                self.abort().await;
+                return Err(LinkLost(format!("the peer's request cannot be read: {error}")));
+            }
+        };
+        let data_set = match request.has_data_set {
+            true => self.receive_part(PDataValueType::Data, MAX_ANSWER_BYTES).await?,
+            false => Vec::new(),
+        };
+        Ok((request, data_set))
     }
 
     /// Waits for the fragments of a command set or of a data set.

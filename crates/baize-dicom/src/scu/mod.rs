@@ -2,10 +2,11 @@
 //!
 //! `association` asks for an association and what is agreed, `object` is an object as it goes over the wire, this file
 //! C-STORE and C-ECHO. `query` is what can be asked, `find` and `retrieve` ask it, `lookup` asks on behalf of the
-//! server. One association at a time and one operation at a time on it, so that an answer belongs to the one
+//! server, `commitment` asks whether the archive answers for keeping what it was sent. One association at a time and one operation at a time on it, so that an answer belongs to the one
 //! object that is out.
 
 mod association;
+mod commitment;
 mod find;
 mod lookup;
 mod object;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::Lane;
-use baize_core::ports::{Courier, Handover, LinkLost, PeerAnswer, Rendition};
+use baize_core::ports::{CommitmentAnswer, Courier, Handover, LinkLost, ObjectName, PeerAnswer, Rendition};
 use baize_tls::ClientTls;
 use dicom_dictionary_std::uids;
 use tokio::net::TcpStream;
@@ -116,6 +117,14 @@ impl Courier for Scu {
     async fn connect(&self, objects: &[Rendition], lane: Lane) -> Result<Box<dyn Handover>, LinkLost> {
         let association = self.associate(proposals(objects)).await?;
         Ok(Box::new(Storing { association, high: lane == Lane::Stat }))
+    }
+
+    async fn ask_commitment(
+        &self,
+        transaction: &str,
+        objects: &[ObjectName],
+    ) -> Result<Option<CommitmentAnswer>, LinkLost> {
+        self.commitment(transaction, objects).await
     }
 }
 

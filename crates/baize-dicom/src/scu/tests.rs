@@ -1,6 +1,5 @@
 //! What counts as an answer: a peer that answers one C-STORE as each case says.
 
-use baize_core::ports::ObjectName;
 use baize_testkit::ObjectBuilder;
 use dicom_ul::pdu::{
     AssociationAC, PDataValueType, Pdu, PresentationContextResult, PresentationContextResultReason as Reason,

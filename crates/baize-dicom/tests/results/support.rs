@@ -59,6 +59,7 @@ pub(crate) fn report(source: &[u8], outcome: Outcome) -> Report {
         model: Some(ModelRef { id: "cxr-pneumonia-paed".to_owned(), version: "0.1.0".to_owned() }),
         outcome,
         finished_at: NOW,
+        gate: None,
     }
 }
 

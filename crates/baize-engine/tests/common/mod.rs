@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use baize_core::ports::{Acceptance, Door, Intake as _};
 use baize_core::{Clock, Fault, Lane, SystemClock};
-use baize_engine::{Due, Engine, EngineConfig, Storage};
+use baize_engine::{Due, Engine, EngineConfig, Guidance, Storage};
+use baize_models::Manifest;
+use baize_routing::Rules;
 use baize_sched::Bucket;
 use baize_testkit::ObjectBuilder;
 use bytes::Bytes;
@@ -40,6 +42,11 @@ pub(crate) fn config() -> EngineConfig {
         },
         drain_timeout: Duration::from_secs(60),
     }
+}
+
+/// No rules and no gate.
+pub(crate) fn unguided() -> Guidance {
+    Guidance { rules: Rules::parse("", "no rules").unwrap(), gate: None }
 }
 
 /// A chest image that no other seed gives.
@@ -78,9 +85,23 @@ impl Bench {
         script: Arc<Script>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let model = FakeModel::new(manifest(), Arc::clone(&script));
+        Self::guided(config, manifest(), unguided(), ledger, spool, script, clock).await
+    }
+
+    /// An engine whose model has this manifest, behind these rules and this gate.
+    pub(crate) async fn guided(
+        config: EngineConfig,
+        manifest: Manifest,
+        guidance: Guidance,
+        ledger: Arc<MemoryLedger>,
+        spool: Arc<MemorySpool>,
+        script: Arc<Script>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let model = FakeModel::new(manifest, Arc::clone(&script));
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
-        let engine = Engine::start(config, vec![Box::new(model)], "fake".to_owned(), clock, Some(storage))
+        let device = "fake".to_owned();
+        let engine = Engine::start(config, vec![Box::new(model)], guidance, device, clock, Some(storage))
             .await
             .unwrap();
         Self { engine: Arc::new(engine), ledger, spool, script }

@@ -42,6 +42,13 @@ impl MemoryLedger {
         outcome
     }
 
+    /// The lane of the first job on this SOP Instance.
+    pub(crate) fn lane(&self, sop: &str) -> Lane {
+        let books = self.0.lock().unwrap();
+        let mut jobs = books.jobs.iter().map(|(job, _)| job);
+        jobs.find(|job| job.identity.sop.as_str() == sop).expect("there is a job").lane
+    }
+
     pub(crate) fn count(&self, wanted: JobState) -> usize {
         self.0.lock().unwrap().jobs.iter().filter(|(_, state)| *state == wanted).count()
     }
@@ -91,6 +98,7 @@ impl Ledger for MemoryLedger {
                 model: None,
                 outcome: Outcome::Refused(fault),
                 finished_at: admission.accepted_at,
+                gate: None,
             });
         }
         Ok(Novelty::New)

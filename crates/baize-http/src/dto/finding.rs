@@ -1,7 +1,9 @@
 //! What the models found.
 
 use baize_core::ports::{InstanceRecord, RecordedReview};
-use baize_core::{Finding, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report};
+use baize_core::{
+    Finding, GateLook, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -130,6 +132,36 @@ pub(crate) struct ResultDto {
     finished_at: Option<String>,
     /// What a physician said last of this result; null while nobody has. The result itself never changes.
     review: Option<ReviewDto>,
+    /// What the gate saw in the pixels before the model was asked; null where none looked.
+    gate: Option<GateDto>,
+}
+
+/// What the gate saw in the pixels.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GateLook)]
+pub(crate) struct GateDto {
+    /// The gate, in its version.
+    model: ModelDto,
+    /// The likeliest class.
+    #[schema(example = "chest-radiograph")]
+    class: String,
+    /// The class in the caller's language.
+    #[schema(example = "a chest radiograph")]
+    label: String,
+    /// Calibrated, 0 to 1.
+    #[schema(example = 0.998)]
+    probability: f32,
+}
+
+impl GateDto {
+    fn of(look: &GateLook, language: Language) -> Self {
+        Self {
+            model: ModelDto::of(&look.gate),
+            class: look.class.clone(),
+            label: look.name.get(language).to_owned(),
+            probability: look.probability,
+        }
+    }
 }
 
 impl ResultDto {
@@ -138,6 +170,7 @@ impl ResultDto {
         let empty = Self {
             model: report.model.as_ref().map(ModelDto::of),
             finished_at: Some(time_text(report.finished_at)),
+            gate: report.gate.as_ref().map(|look| GateDto::of(look, language)),
             ..Self::pending()
         };
         match &report.outcome {
@@ -175,6 +208,7 @@ impl ResultDto {
             overlay: None,
             finished_at: None,
             review: None,
+            gate: None,
         }
     }
 }

@@ -85,6 +85,9 @@ pub(crate) struct DeliveryDto {
     /// What the peer or the network last said about it.
     #[schema(example = "no connection: Connection refused (os error 111)")]
     comment: Option<String>,
+    /// When the peer committed itself to keeping the object (storage commitment); null where it has not, or is not asked.
+    #[schema(example = "2026-03-01T22:00:00.000000Z")]
+    committed_at: Option<String>,
 }
 
 /// Names an object that goes out.
@@ -117,6 +120,7 @@ impl DeliveryDto {
             next_attempt_at: delivery.next_attempt_at.map(time_text),
             status: delivery.status.map(|status| format!("{status:04X}")),
             comment: delivery.comment,
+            committed_at: delivery.committed_at.map(time_text),
         }
     }
 }

@@ -30,6 +30,7 @@ async fn events_arrive_by_name_and_the_stream_ends_with_the_server() {
         model: Some(model("0.1.0")),
         outcome: analysed(),
         finished_at: NOW,
+        gate: None,
     };
     for event in [
         Event::Received { identity: identity("1.2", "1.3"), lane: Lane::Stat, at: NOW },

@@ -173,8 +173,13 @@ impl Reader for World {
             }
         };
         let ran = matches!(outcome, Outcome::Analysed { .. });
-        let report =
-            Report { instance: identity, model: ran.then(|| model("0.1.0")), outcome, finished_at: NOW };
+        let report = Report {
+            instance: identity,
+            model: ran.then(|| model("0.1.0")),
+            outcome,
+            finished_at: NOW,
+            gate: None,
+        };
         Ok(Reading { report, overlay_png: ran.then(|| Bytes::from_static(PNG)) })
     }
 }
@@ -233,6 +238,7 @@ fn record(sop: &str, pending: u64, reports: Vec<(Option<ModelRef>, Outcome)>) ->
         model,
         outcome,
         finished_at: NOW,
+        gate: None,
     });
     InstanceRecord { facts: facts(), received_at: NOW, pending, reports: reports.collect(), identity }
 }

@@ -23,6 +23,7 @@ fn delivery(id: i64, destination: &str, state: DeliveryState) -> Delivery {
         next_attempt_at: (state == DeliveryState::Waiting).then_some(NOW),
         status: (state == DeliveryState::Refused).then_some(0x0122),
         comment: None,
+        committed_at: None,
     }
 }
 

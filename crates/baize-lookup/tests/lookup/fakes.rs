@@ -179,8 +179,14 @@ impl Hospital {
             orders: Some(worklist.clone()),
             clock: Arc::new(clock.clone()),
         };
-        let recipient =
-            Recipient { name: "pacs".into(), analysed: true, refused: true, failed: true, priors: false };
+        let recipient = Recipient {
+            name: "pacs".into(),
+            analysed: true,
+            refused: true,
+            failed: true,
+            priors: false,
+            commitment: false,
+        };
         ledger.set_recipients(vec![recipient]).await.unwrap();
         let lookup = Lookup::open(parts).await.unwrap();
         Self { ledger, clock, archive, worklist, lookup }
@@ -210,6 +216,7 @@ impl Hospital {
                 model: Some(job.model),
                 outcome,
                 finished_at: self.clock.now(),
+                gate: None,
             };
             self.ledger.finish(job.id, report).await.unwrap();
         }

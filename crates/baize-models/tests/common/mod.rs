@@ -46,6 +46,7 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
             modalities: vec!["CR".to_owned()],
             body_parts: vec!["CHEST".to_owned()],
             views: vec!["AP".to_owned()],
+            content: Vec::new(),
             min_side: 16,
         },
         population: PopulationFile {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests may fail loudly")]
 
+mod commitment;
 mod crash;
 mod fakes;
 mod misbehaving;

@@ -12,10 +12,10 @@ use tokio::task::spawn_blocking;
 
 use crate::support::{CR, Hospital, PATIENT, SECONDARY_CAPTURE, destination, scu_config, synthetic_object};
 
-async fn orthanc(folder: &TempDir, more: &'static str) -> Option<Arc<Orthanc>> {
+/// An Orthanc that knows BAIZE behind a port.
+pub(crate) async fn orthanc(folder: &TempDir, port: u16) -> Option<Arc<Orthanc>> {
     let folder = folder.path().to_owned();
-    // Nobody listens behind the port that it has for us: it calls us for storage commitment alone.
-    let starting = move || Orthanc::start(&folder, &[("BAIZE", 9)], more).unwrap().map(Arc::new);
+    let starting = move || Orthanc::start(&folder, &[("BAIZE", port)], "").unwrap().map(Arc::new);
     let orthanc = spawn_blocking(starting).await.unwrap();
     if orthanc.is_none() {
         println!("skipped: Orthanc is not installed");
@@ -23,7 +23,7 @@ async fn orthanc(folder: &TempDir, more: &'static str) -> Option<Arc<Orthanc>> {
     orthanc
 }
 
-fn courier(orthanc: &Orthanc, calling_ae: &str) -> Arc<Scu> {
+pub(crate) fn courier(orthanc: &Orthanc, calling_ae: &str) -> Arc<Scu> {
     Arc::new(Scu::new(ScuConfig {
         called_ae: Orthanc::AE_TITLE.into(),
         calling_ae: calling_ae.into(),
@@ -31,7 +31,7 @@ fn courier(orthanc: &Orthanc, calling_ae: &str) -> Arc<Scu> {
     }))
 }
 
-async fn get(orthanc: &Arc<Orthanc>, path: String) -> Vec<u8> {
+pub(crate) async fn get(orthanc: &Arc<Orthanc>, path: String) -> Vec<u8> {
     let orthanc = Arc::clone(orthanc);
     let (status, body) = spawn_blocking(move || orthanc.get(&path)).await.unwrap().unwrap();
     assert_eq!(status, 200);
@@ -41,7 +41,8 @@ async fn get(orthanc: &Arc<Orthanc>, path: String) -> Vec<u8> {
 #[tokio::test]
 async fn orthanc_keeps_results_as_they_were_sent() {
     let (folder, archive) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let Some(orthanc) = orthanc(&archive, "").await else { return };
+    // Nobody listens behind the port: it calls for storage commitment alone.
+    let Some(orthanc) = orthanc(&archive, 9).await else { return };
     let hospital = Hospital::open(folder.path());
     let classes = [CR, SECONDARY_CAPTURE];
     let stranger = courier(&orthanc, "WHO");

@@ -295,10 +295,7 @@ impl Pynetdicom {
     }
 
     async fn run(script: &[&str], tls: Option<&[PathBuf; 3]>) -> Option<Self> {
-        let importable =
-            tokio::process::Command::new("python3").args(["-c", "import pynetdicom, pydicom"]).output().await;
-        if !importable.is_ok_and(|output| output.status.success()) {
-            println!("skipped: pynetdicom is not installed");
+        if !pynetdicom_is_there().await {
             return None;
         }
         let mut command = tokio::process::Command::new("python3");
@@ -379,6 +376,17 @@ async fn pynetdicom_that_dies_before_its_answer_gets_the_object_again() {
     assert_eq!(next.stop().await, objects[1..], "what was acknowledged is not sent again");
 }
 
+/// Whether python can do it.
+pub(crate) async fn pynetdicom_is_there() -> bool {
+    let importing =
+        tokio::process::Command::new("python3").args(["-c", "import pynetdicom, pydicom"]).output().await;
+    let there = importing.is_ok_and(|output| output.status.success());
+    if !there {
+        println!("skipped: pynetdicom is not installed");
+    }
+    there
+}
+
 /// Our own provider, which notes what it is sent.
 pub(crate) struct OurScp {
     pub(crate) address: SocketAddr,
@@ -387,7 +395,7 @@ pub(crate) struct OurScp {
 }
 
 #[derive(Default)]
-struct Notes(Mutex<Vec<String>>);
+pub(crate) struct Notes(Mutex<Vec<String>>);
 
 impl OurScp {
     pub(crate) async fn start() -> Self {

@@ -127,6 +127,7 @@ impl Hospital {
                 caveats: vec![],
             },
             finished_at: self.clock.now(),
+            gate: None,
         };
         assert!(self.ledger.finish(job.id, report).await.unwrap());
     }
@@ -184,6 +185,7 @@ pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Couri
             analysed: true,
             refused: true,
             failed: true,
+            commitment: false,
             priors: false,
         },
         courier,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use baize_core::Language;
 use baize_core::ports::LinkLost;
-use baize_models::{Catalog, Compute};
+use baize_models::{Catalog, Compute, gate};
 use baize_triage::rules::Status;
 
 use super::language::{self, pick};
@@ -28,6 +28,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         configuration(&config, reader),
         device(&config, reader),
         models(&config, reader),
+        routing(&config, reader),
         triage(&config, reader),
         storage(&config, reader),
         dimse(&config, reader),
@@ -105,6 +106,38 @@ fn models(config: &Config, reader: Language) -> bool {
         }
         Err(error) => {
             bad(&format!("{}: {error:#}", pick(reader, "模型", "models")));
+            false
+        }
+    }
+}
+
+/// The gate and the routing rules, against the models that would run.
+fn routing(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "路由规则", "routing rules");
+    let looked = Catalog::open(&config.models.weights_dir).map_err(anyhow::Error::from).and_then(|catalog| {
+        let guidance = wiring::guidance(config, &config.models.weights_dir)?;
+        let entries = wiring::enabled_models(&catalog, &config.models.enabled)?;
+        let manifests: Vec<_> = entries.iter().map(|entry| entry.manifest.clone()).collect();
+        if let Some(problem) = guidance.problem(&manifests) {
+            anyhow::bail!(problem);
+        }
+        Ok((guidance, gate::newest(&config.models.weights_dir)?))
+    });
+    match looked {
+        Ok((guidance, gate)) => {
+            if let Some(gate) = gate {
+                good(&format!("{}: {}", pick(reader, "图像内容核对", "gate"), gate.model()));
+            }
+            let (routes, urgency) = guidance.rules.len();
+            let place = match &config.routing.rules {
+                Some(path) => path.display().to_string(),
+                None => pick(reader, "内置", "built in").to_owned(),
+            };
+            good(&format!("{label}: {place} ([[route]] {routes}, [[urgency]] {urgency})"));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
             false
         }
     }

@@ -260,6 +260,15 @@ impl Answer {
                 .map(|model| json!({"id": model.id, "version": model.version})),
             "findings": self.findings().iter().map(finding_json).collect::<Vec<_>>(),
         });
+        if let Some(look) = report.and_then(|report| report.gate.as_ref()) {
+            object["gate"] = json!({
+                "model": {"id": look.gate.id, "version": look.gate.version},
+                "class": look.class,
+                "label": look.name.en,
+                "label_zh": look.name.zh,
+                "probability": as_written(look.probability),
+            });
+        }
         if let Some(Outcome::Analysed { population, caveats, .. }) = report.map(|report| &report.outcome) {
             object["population"] = match population {
                 Population::Validated => json!({"validated": true, "note": null}),
@@ -289,6 +298,15 @@ impl Answer {
         }
         if let Some(model) = self.report().and_then(|report| report.model.as_ref()) {
             lines.push(format!("  {} {model}", language::pick(reader, "模型", "model")));
+        }
+        if let Some(look) = self.report().and_then(|report| report.gate.as_ref()) {
+            lines.push(format!(
+                "  {} {}: {} ({:.3})",
+                language::pick(reader, "内容核对", "content check"),
+                look.gate,
+                look.name.get(reader),
+                look.probability
+            ));
         }
         for finding in self.findings() {
             let verdict = match finding.is_positive() {

@@ -9,6 +9,7 @@ mod infer;
 mod key;
 mod language;
 mod models;
+mod route;
 mod serve;
 mod train;
 mod triage;
@@ -79,6 +80,8 @@ enum Verb {
     Dicom(dicom::Dicom),
     /// Checks HL7 v2 messages.
     Hl7(hl7::Hl7),
+    /// Says which routing rules hold for DICOM files, and why the others do not.
+    Route(Configured<route::Route>),
     /// Makes an API key, or a key for de-identification.
     Key(key::Key),
 }
@@ -110,6 +113,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Doctor(configuration) => doctor::run(configuration.load()),
         Verb::Dicom(dicom) => dicom.run(),
         Verb::Hl7(hl7) => hl7.run(),
+        Verb::Route(route) => route.verb.run(&sound(route.configuration.load()?)?),
         Verb::Key(key) => key.run(),
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use baize_core::Language;
-use baize_models::Catalog;
+use baize_models::{Catalog, gate};
 use baize_triage::{AcuityModel as _, FeatureSchema, Request};
 use clap::{Args, Subcommand};
 
@@ -54,6 +54,13 @@ impl Models {
                 let device = config.engine.compute.parse::<baize_models::Compute>()?.resolve()?;
                 baize_models::self_test(entry, &device)?;
                 say(&format!("  {} ({device})", language::pick(reader, "校验通过", "verified")));
+            }
+        }
+        if let Some(gate) = gate::newest(&config.models.weights_dir)? {
+            say(&format!("{}  {}", gate.model(), gate.intended_use(reader)));
+            if verify {
+                gate::self_test(&gate)?;
+                say(&format!("  {} (cpu)", language::pick(reader, "校验通过", "verified")));
             }
         }
         triage_model(&config, reader, verify)?;

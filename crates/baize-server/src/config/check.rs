@@ -14,8 +14,16 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     destinations(config, &mut found);
     lookups::check(config, &mut found);
     triage(config, &mut found);
+    routing(config, &mut found);
     sizes(config, &mut found);
     found
+}
+
+fn routing(config: &Config, found: &mut Vec<String>) {
+    // Against the models it is checked at the start, when they are known.
+    if let Err(error) = crate::wiring::routing_rules(config) {
+        found.push(format!("{error:#}"));
+    }
 }
 
 fn is_public(address: SocketAddr) -> bool {
@@ -238,6 +246,13 @@ fn stow(key: &dyn Fn(&str) -> String, destination: &Destination, url: &str, foun
     if url.starts_with("http://") && !is_local {
         found.push(format!("{}: '{url}' would carry patient data in clear text: use https://", key("stow")));
     }
+    for (name, is_set) in
+        [("storage_commitment", destination.storage_commitment), ("tls", destination.tls.is_some())]
+    {
+        if is_set {
+            found.push(format!("{} is for a destination with address only; remove it", key(name)));
+        }
+    }
     for (name, file) in
         [("authorization_file", &destination.authorization_file), ("ca_file", &destination.ca_file)]
     {
@@ -427,6 +442,10 @@ mod tests {
                 c.destinations = vec![Destination { stow: Some("https://pacs/dicom-web".into()), ..pacs() }];
             }),
             ("destinations[0].stow", |c| c.destinations = vec![stow("http://pacs/dicom-web")]),
+            ("destinations[0].storage_commitment", |c| {
+                let asked = Destination { storage_commitment: true, ..stow("https://pacs/dicom-web") };
+                c.destinations = vec![asked];
+            }),
             ("destinations[0].authorization_file", |c| {
                 c.destinations = vec![Destination {
                     authorization_file: Some("nowhere".into()),

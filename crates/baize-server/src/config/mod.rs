@@ -20,6 +20,7 @@ pub(crate) use layers::{Sources, load};
 pub(crate) struct Config {
     pub storage: Storage,
     pub models: Models,
+    pub routing: Routing,
     pub triage: Triage,
     pub http: Http,
     pub auth: Auth,
@@ -50,6 +51,13 @@ pub(crate) struct Storage {
 pub(crate) struct Models {
     pub weights_dir: PathBuf,
     pub enabled: Vec<String>,
+}
+
+/// `[routing]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Routing {
+    pub rules: Option<PathBuf>,
 }
 
 /// `[triage]`
@@ -181,6 +189,8 @@ pub(crate) struct Destination {
     pub connect_timeout_seconds: u64,
     #[serde(default = "response_timeout_seconds")]
     pub response_timeout_seconds: u64,
+    #[serde(default)]
+    pub storage_commitment: bool,
     pub tls: Option<PeerTls>,
 }
 
@@ -465,6 +475,7 @@ mod tests {
                 tls_key: Some("k".into()),
                 ..Http::default()
             },
+            routing: Routing { rules: Some("r".into()) },
             triage: Triage {
                 rules_dir: Some("r".into()),
                 lexicon_dir: Some("l".into()),
@@ -487,6 +498,7 @@ mod tests {
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
+                storage_commitment: true,
                 tls: Some(PeerTls {
                     ca: "c".into(),
                     certificate: Some("c".into()),

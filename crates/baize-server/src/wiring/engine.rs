@@ -9,7 +9,7 @@ use baize_engine::{Due, Engine, EngineConfig, Patience, Storage};
 use baize_models::{Catalog, Compute, Entry};
 use baize_sched::Bucket;
 
-use super::MIB;
+use super::{MIB, guidance};
 use crate::config::Config;
 
 /// Of the jobs and bytes in memory, the share that only STAT work may take: one in this many.
@@ -54,15 +54,18 @@ pub(crate) async fn start_engine(config: &Config, storage: Option<Storage>) -> a
     let enabled = config.models.enabled.clone();
     let name = device.to_string();
     // Checksums and weights are read from disk and unpacked: not on a thread that serves requests.
-    let executors = tokio::task::spawn_blocking(move || {
+    let chosen = config.clone();
+    let (executors, guidance) = tokio::task::spawn_blocking(move || {
         let catalog = Catalog::open(&weights_dir)?;
-        enabled_models(&catalog, &enabled)?
+        let executors = enabled_models(&catalog, &enabled)?
             .into_iter()
             .map(|entry| Ok(baize_models::load(entry, &device)?))
-            .collect::<anyhow::Result<Vec<_>>>()
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        anyhow::Ok((executors, guidance(&chosen, &weights_dir)?))
     })
     .await??;
-    let engine = Engine::start(settings(config)?, executors, name, Arc::new(SystemClock), storage).await?;
+    let clock = Arc::new(SystemClock);
+    let engine = Engine::start(settings(config)?, executors, guidance, name, clock, storage).await?;
     Ok(Arc::new(engine))
 }
 

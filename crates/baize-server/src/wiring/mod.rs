@@ -2,6 +2,7 @@
 
 mod edges;
 mod engine;
+mod guidance;
 mod lookup;
 mod outbox;
 mod peers;
@@ -9,7 +10,8 @@ mod server;
 mod triage;
 
 pub(crate) use edges::dimse_tls;
-pub(crate) use engine::{enabled_models, offline_engine};
+pub(crate) use engine::{enabled_models, image_limits, offline_engine};
+pub(crate) use guidance::{guidance, routing_rules};
 pub(crate) use outbox::{scu, stow};
 pub(crate) use peers::{Peer, peer};
 pub(crate) use server::Server;

@@ -86,6 +86,7 @@ fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSp
             refused: false,
             failed: true,
             priors: true,
+            commitment: false,
         },
         courier: Arc::new(filing),
         concurrency: NonZeroUsize::MIN,
@@ -99,6 +100,7 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
+            commitment: destination.storage_commitment,
             priors: destination.priors,
         },
         courier: match &destination.stow {

@@ -81,7 +81,8 @@ impl Server {
 
         let scp = Scp::bind(edges::dimse(config)?, engine.clone())
             .await
-            .with_context(|| format!("dimse.bind = {}", config.dimse.bind))?;
+            .with_context(|| format!("dimse.bind = {}", config.dimse.bind))?
+            .with_commitments(outbox.clone());
         scp.metrics().register(&mut registry);
 
         let (listener, address) = bind("http.bind", config.http.bind)?;

@@ -47,6 +47,7 @@ pub(super) fn admit(db: &Connection, admission: &Admission) -> Result<Novelty, T
             model: None,
             outcome: Outcome::Refused(fault.clone()),
             finished_at: admission.accepted_at,
+            gate: None,
         };
         report::insert(db, instance, &refused)?;
     }

@@ -6,6 +6,7 @@
 
 mod admit;
 mod archive;
+mod commitment;
 mod completion;
 mod convert;
 mod inquiries;
@@ -28,11 +29,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
-    Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job,
-    JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, RecordedReview, ResultRecords,
-    Review, Reviewed, Reviews, Settlement, Silence, Studies, StudySummary, TriageEntry, TriageRecords,
-    VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
+    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
+    InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
+    Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
+    StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
@@ -235,6 +236,34 @@ impl OutboxRecords for SqliteLedger {
 
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
+    }
+
+    async fn take_uncommitted(
+        &self,
+        destination: &str,
+        transaction: &str,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ObjectName>, Fault> {
+        let (destination, transaction) = (destination.to_owned(), transaction.to_owned());
+        self.writer
+            .write(move |db| commitment::take(db, &destination, &transaction, now, again_at, limit))
+            .await
+    }
+
+    async fn postpone_commitment(&self, transaction: &str, again_at: Timestamp) -> Result<(), Fault> {
+        let transaction = transaction.to_owned();
+        self.writer.write(move |db| commitment::postpone(db, &transaction, again_at)).await
+    }
+
+    async fn settle_commitment(
+        &self,
+        answer: CommitmentAnswer,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> Result<usize, Fault> {
+        self.writer.write(move |db| commitment::settle(db, &answer, now, again_at)).await
     }
 
     async fn levels(&self) -> Result<Vec<OutboxLevel>, Fault> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::convert::{self, identity_columns, micros};
 use super::trouble::Trouble;
-use super::{mistake, report};
+use super::{commitment, mistake, report};
 
 /// Whole deliveries.
 macro_rules! select_delivery {
@@ -18,6 +18,7 @@ macro_rules! select_delivery {
             "SELECT delivery.id, delivery.destination, delivery.state, delivery.attempts, delivery.created_at,
                     delivery.changed_at, delivery.next_attempt_at, delivery.status, delivery.comment,
                     delivery.sop_class AS object_class, delivery.sop_instance AS object_instance,
+                    (SELECT committed_at FROM commitment WHERE commitment.delivery_id = delivery.id) AS committed_at,
                     report.model_id, report.model_version, ",
             identity_columns!(),
             " FROM delivery
@@ -33,11 +34,12 @@ macro_rules! select_delivery {
 pub(super) fn set_recipients(db: &Connection, recipients: &[Recipient]) -> Result<(), Trouble> {
     db.execute("DELETE FROM recipient", [])?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO recipient (name, analysed, refused, failed, priors) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO recipient (name, analysed, refused, failed, priors, commitment)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for recipient in recipients {
-        let Recipient { name, analysed, refused, failed, priors } = recipient;
-        insert.execute(params![name, analysed, refused, failed, priors])?;
+        let Recipient { name, analysed, refused, failed, priors, commitment } = recipient;
+        insert.execute(params![name, analysed, refused, failed, priors, commitment])?;
     }
     Ok(())
 }
@@ -237,7 +239,7 @@ pub(super) fn settle(
           WHERE id = ?1 AND state = 'sending'",
     )?
     .execute(params![id.0, state.as_str(), next, status, comment, micros(now)])?;
-    Ok(())
+    commitment::want(db, id, now)
 }
 
 pub(super) fn levels(db: &Connection) -> Result<Vec<OutboxLevel>, Trouble> {
@@ -314,6 +316,7 @@ pub(super) fn retry(db: &Connection, id: DeliveryId, now: Timestamp) -> Result<O
 fn delivery(row: &Row<'_>) -> Result<Delivery, Trouble> {
     let state: String = row.get("state")?;
     let next: Option<i64> = row.get("next_attempt_at")?;
+    let committed: Option<i64> = row.get("committed_at")?;
     let class: Option<String> = row.get("object_class")?;
     let instance: Option<String> = row.get("object_instance")?;
     let model_id: Option<String> = row.get("model_id")?;
@@ -331,5 +334,6 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Trouble> {
         next_attempt_at: next.map(|_| convert::time(row, "next_attempt_at")).transpose()?,
         status: row.get("status")?,
         comment: row.get("comment")?,
+        committed_at: committed.map(|_| convert::time(row, "committed_at")).transpose()?,
     })
 }

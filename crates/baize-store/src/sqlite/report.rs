@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use baize_core::{
-    Coded, ErrorCode, Fault, Finding, InstanceIdentity, ModelRef, Outcome, PixelBox, Population, Report, Text,
+    Coded, ErrorCode, Fault, Finding, GateLook, InstanceIdentity, ModelRef, Outcome, PixelBox, Population,
+    Report, Text,
 };
 use rusqlite::{Connection, Row, named_params, params};
 
@@ -13,6 +14,9 @@ use super::{mistake, outbox};
 
 /// A number that is none would come back as "absent" or not at all.
 pub(super) fn check(report: &Report) -> Result<(), Fault> {
+    if report.gate.as_ref().is_some_and(|look| !(0.0..=1.0).contains(&look.probability)) {
+        return Err(mistake("the gate's probability is not within 0 and 1"));
+    }
     let Outcome::Analysed { findings, .. } = &report.outcome else { return Ok(()) };
     let sound =
         |finding: &Finding| (0.0..=1.0).contains(&finding.probability) && finding.threshold.is_finite();
@@ -31,9 +35,11 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
     };
     db.prepare_cached(
         "INSERT INTO report (instance_id, model_id, model_version, outcome, finished_at, outside_zh, outside_en,
-                             fault_code, fault_message, retry_after_us)
+                             fault_code, fault_message, retry_after_us,
+                             gate_id, gate_version, gate_class, gate_class_zh, gate_class_en, gate_probability)
          VALUES (:instance, :model_id, :model_version, :outcome, :finished_at, :outside_zh, :outside_en,
-                 :fault_code, :fault_message, :retry_after)",
+                 :fault_code, :fault_message, :retry_after,
+                 :gate_id, :gate_version, :gate_class, :gate_class_zh, :gate_class_en, :gate_probability)",
     )?
     .execute(named_params! {
         ":instance": instance,
@@ -46,6 +52,12 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
         ":fault_code": fault.map(|fault| fault.code.as_str()),
         ":fault_message": fault.map(|fault| &fault.message),
         ":retry_after": fault.and_then(|fault| fault.retry_after).map(span_micros),
+        ":gate_id": report.gate.as_ref().map(|look| &look.gate.id),
+        ":gate_version": report.gate.as_ref().map(|look| &look.gate.version),
+        ":gate_class": report.gate.as_ref().map(|look| &look.class),
+        ":gate_class_zh": report.gate.as_ref().map(|look| &look.name.zh),
+        ":gate_class_en": report.gate.as_ref().map(|look| &look.name.en),
+        ":gate_probability": report.gate.as_ref().map(|look| look.probability),
     })?;
     let id = db.last_insert_rowid();
     if let Outcome::Analysed { findings, caveats, .. } = &report.outcome {
@@ -100,7 +112,8 @@ pub(super) fn of_instance(
 ) -> Result<Vec<Report>, Trouble> {
     db.prepare_cached(
         "SELECT id, model_id, model_version, outcome, finished_at, outside_zh, outside_en,
-                fault_code, fault_message, retry_after_us
+                fault_code, fault_message, retry_after_us,
+                gate_id, gate_version, gate_class, gate_class_zh, gate_class_en, gate_probability
            FROM report WHERE instance_id = ?1 ORDER BY model_id, model_version",
     )?
     .query_and_then([instance], |row| read(db, row, identity))?
@@ -111,7 +124,8 @@ pub(super) fn of_instance(
 pub(super) fn one(db: &Connection, id: i64, identity: &InstanceIdentity) -> Result<Report, Trouble> {
     db.prepare_cached(
         "SELECT id, model_id, model_version, outcome, finished_at, outside_zh, outside_en,
-                fault_code, fault_message, retry_after_us
+                fault_code, fault_message, retry_after_us,
+                gate_id, gate_version, gate_class, gate_class_zh, gate_class_en, gate_probability
            FROM report WHERE id = ?1",
     )?
     .query_and_then([id], |row| read(db, row, identity))?
@@ -134,7 +148,20 @@ fn read(db: &Connection, row: &Row<'_>, identity: &InstanceIdentity) -> Result<R
         _ => return Err(Trouble::BadRow("outcome")),
     };
     let model = pair(row, "model_id", "model_version")?.map(|(id, version)| ModelRef { id, version });
-    Ok(Report { instance: identity.clone(), model, outcome, finished_at: convert::time(row, "finished_at")? })
+    let finished_at = convert::time(row, "finished_at")?;
+    Ok(Report { instance: identity.clone(), model, outcome, finished_at, gate: gate(row)? })
+}
+
+fn gate(row: &Row<'_>) -> Result<Option<GateLook>, Trouble> {
+    let Some((id, version)) = pair(row, "gate_id", "gate_version")? else { return Ok(None) };
+    let name = pair(row, "gate_class_zh", "gate_class_en")?;
+    let (zh, en) = name.ok_or(Trouble::BadRow("gate class"))?;
+    Ok(Some(GateLook {
+        gate: ModelRef { id, version },
+        class: row.get("gate_class")?,
+        name: Text { zh, en },
+        probability: row.get("gate_probability")?,
+    }))
 }
 
 /// Two columns that are NULL together.

@@ -18,6 +18,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_inquiries.sql"),
     include_str!("../../migrations/0006_reviews.sql"),
     include_str!("../../migrations/0007_results.sql"),
+    include_str!("../../migrations/0008_commitment.sql"),
+    include_str!("../../migrations/0009_gate.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.

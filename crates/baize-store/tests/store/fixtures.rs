@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use baize_core::ports::{Admission, Digest, Door, Job, SpoolKey, TriageEntry, TriageStep, VisitId};
 use baize_core::{
-    AgeYears, Coded, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome,
-    PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
+    AgeYears, Coded, ErrorCode, Fault, Finding, GateLook, ImageFacts, InstanceIdentity, Lane, ModelRef,
+    Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
 };
 use baize_store::{FolderSpool, LedgerConfig, OpenError, SpoolConfig, SqliteLedger};
 
@@ -143,6 +143,12 @@ pub(crate) fn report(job: &Job, outcome: Outcome) -> Report {
         model: Some(job.model.clone()),
         outcome,
         finished_at: at(5_000_000),
+        gate: Some(GateLook {
+            gate: model("0.3.0"),
+            class: "chest-radiograph".into(),
+            name: text("a chest radiograph"),
+            probability: 0.998,
+        }),
     }
 }
 

@@ -110,6 +110,7 @@ impl Plain {
             model: None,
             outcome: Outcome::Refused(fault),
             finished_at: admission.accepted_at,
+            gate: None,
         });
         self.images.push(Image {
             admission: admission.clone(),

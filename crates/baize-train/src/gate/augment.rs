@@ -10,6 +10,8 @@ use rand::{Rng, RngExt};
 use crate::augment::{add_noise, collimate, filter, mark};
 use crate::sampler::{Affine, draw};
 
+/// How often only the framing is changed: most images that come in are sound.
+const SOUND: f64 = 0.3;
 /// How often light and dark are swapped, as a wrong Photometric Interpretation does.
 const SWAPPED: f64 = 0.06;
 
@@ -21,6 +23,9 @@ pub(super) fn augment(
     rng: &mut impl Rng,
 ) -> Array2<f32> {
     let mut image = draw(source, &placement(rng), size);
+    if rng.random_bool(SOUND) {
+        return normalisation.apply(image.view());
+    }
     expose(&mut image, rng);
     if rng.random_bool(0.6) {
         image = filter(&image, rng.random_range(-0.5..1.3));

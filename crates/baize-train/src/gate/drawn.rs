@@ -10,7 +10,8 @@ const SIDE: usize = 64;
 
 /// What the network learns to turn away.
 type Family = fn(&mut dyn Rng) -> Array2<f32>;
-const TRAINING: [Family; 8] = [flat, clouds, ramp, stripes, letters, discs, leaves, limb];
+const TRAINING: [Family; 10] =
+    [flat, clouds, ramp, stripes, letters, discs, leaves, limb, schematic, schematic];
 /// What it has never seen: tells how it does with the unknown.
 const UNSEEN: [Family; 4] = [fan, star, column, outline];
 
@@ -214,6 +215,43 @@ fn limb(rng: &mut dyn Rng) -> Array2<f32> {
             (true, false) => bone * hollow,
             (false, _) => flesh * depth,
         }
+    })
+}
+
+/// A schematic chest, as teaching phantoms and test programs draw it: smooth shapes without anatomy in them.
+fn schematic(rng: &mut dyn Rng) -> Array2<f32> {
+    let hard = rng.random_range(4.0..25.0f32);
+    let blob = move |x: f32, y: f32, wide: f32, tall: f32| {
+        1.0 / (1.0 + ((((x / wide).powi(2) + (y / tall).powi(2)).sqrt() - 1.0) * hard).exp())
+    };
+    let mut around = |middle: f32| middle * rng.random_range(0.8..1.25f32);
+    let (apart, wide, tall) = (around(0.42), around(0.3), around(0.6));
+    let (heart, heart_x, spine) = (around(0.3), around(0.14), around(0.09));
+    let (trunk_wide, trunk_tall, base) = (around(0.92), around(1.25), around(0.55));
+    let (lung_depth, heart_light, spine_light, dome) =
+        (around(0.42), around(0.22), around(0.18), around(0.12));
+    let (lung_y, dome_y) = (around(1.0) - 1.05, around(0.95));
+    let (rib, ribs, bend) = (around(0.06) - 0.02, around(24.0), around(0.25));
+    let spots: Vec<(f32, f32, f32, f32)> = (0..rng.random_range(0..4))
+        .map(|_| {
+            let place = (rng.random_range(-0.7..0.7f32), rng.random_range(-0.6..0.6f32));
+            (place.0, place.1, rng.random_range(0.05..0.25f32), rng.random_range(-0.2..0.3f32))
+        })
+        .collect();
+    let tilt = rng.random_range(-0.05..0.05f32);
+    paint(|x, y| {
+        let lungs = blob(x.abs() - apart, y - lung_y, wide, tall);
+        let waves = 0.5 + 0.5 * ((y + bend * x * x) * ribs).cos();
+        let tissue = base - lung_depth * lungs
+            + rib * lungs * waves
+            + heart_light * blob(x - heart_x, y - 0.35, heart, heart)
+            + spine_light * blob(x, 0.0, spine, 1.0)
+            + dome * blob(x.abs() - 0.45, y - dome_y, 0.55, 0.36)
+            + spots
+                .iter()
+                .map(|(sx, sy, size, light)| light * blob(x - sx, y - sy, *size, *size))
+                .sum::<f32>();
+        blob(x, y - 0.25, trunk_wide, trunk_tall) * (tissue + tilt * x)
     })
 }
 

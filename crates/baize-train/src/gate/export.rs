@@ -32,7 +32,7 @@ const FAMILIAR: usize = 4000;
 const DRAWN: usize = 1000;
 /// The part of the chest radiographs of the validation that each of the two conditions may turn away, on images as
 /// they are and changed.
-const MAY_LOSE: f64 = 0.002;
+const MAY_LOSE: f64 = 0.001;
 /// The strictest probability that is asked for.
 const MOST_PROBABILITY: f32 = 0.9;
 

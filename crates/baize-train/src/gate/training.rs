@@ -26,7 +26,7 @@ pub struct GateTraining {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Epochs of `--images` images.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 12)]
     pub epochs: usize,
     /// Images of an epoch.
     #[arg(long, default_value_t = 9600)]

@@ -106,6 +106,7 @@ pub(crate) async fn a_refusal_is_a_final_report(store: Arc<impl Store>) {
         model: None,
         outcome: refused(),
         finished_at: unreadable.accepted_at,
+        gate: None,
     };
     let instance = only_instance(&*store, 1).await;
     assert_eq!((instance.pending, instance.reports), (0, vec![expected]));

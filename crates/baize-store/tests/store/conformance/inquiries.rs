@@ -67,6 +67,7 @@ pub(crate) async fn results_of_priors_stay_here_until_somebody_sends_the_study_h
         refused: true,
         failed: true,
         priors,
+        commitment: false,
     };
     store.set_recipients(vec![recipient("all", true), recipient("pacs", false)]).await.unwrap();
     assert!(store.expect_prior(&study(7), NOW).await.unwrap());
@@ -90,8 +91,14 @@ pub(crate) async fn results_of_priors_stay_here_until_somebody_sends_the_study_h
 }
 
 pub(crate) async fn what_is_urgent_is_no_prior(store: Arc<impl Store>) {
-    let recipient =
-        Recipient { name: "pacs".into(), analysed: true, refused: true, failed: true, priors: false };
+    let recipient = Recipient {
+        name: "pacs".into(),
+        analysed: true,
+        refused: true,
+        failed: true,
+        priors: false,
+        commitment: false,
+    };
     store.set_recipients(vec![recipient]).await.unwrap();
     store.expect_prior(&study(7), NOW).await.unwrap();
     analyse(&*store, &Admission { lane: Lane::Stat, ..admission(7, 1) }).await;

@@ -2,6 +2,7 @@
 //! `(guard, Arc<impl Store>)` of an empty ledger and the guard keeps it alive.
 
 mod admissions;
+mod commitment;
 mod completion;
 mod inquiries;
 mod jobs;
@@ -16,6 +17,7 @@ use baize_core::ports::{
 };
 
 pub(crate) use admissions::*;
+pub(crate) use commitment::*;
 pub(crate) use completion::*;
 pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
@@ -78,6 +80,9 @@ macro_rules! conformance {
             a_review_is_of_a_result_that_is_there
             saying_the_same_again_changes_nothing
             the_level_tells_what_waits_and_since_when
+            what_an_archive_commits_itself_to_is_noted_once
+            what_an_archive_does_not_keep_goes_out_again
+            a_peer_that_could_not_be_asked_is_asked_later
             silence_completes_a_study_once
             a_late_image_opens_its_study_again_and_a_repeated_one_does_not
             a_whole_stow_request_needs_little_silence

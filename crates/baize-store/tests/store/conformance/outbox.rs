@@ -14,7 +14,7 @@ use crate::fixtures::{admission, analysed, at, failed, identity, refused, report
 const NOW: Timestamp = Timestamp::from_micros(10_000_000);
 
 fn recipient(name: &str, analysed: bool, refused: bool, failed: bool) -> Recipient {
-    Recipient { name: name.into(), analysed, refused, failed, priors: false }
+    Recipient { name: name.into(), analysed, refused, failed, priors: false, commitment: false }
 }
 
 async fn all_to(store: &impl Store, names: &[&str]) {
@@ -147,6 +147,7 @@ pub(crate) async fn a_consignment_holds_what_is_needed_to_send_it(store: Arc<imp
             next_attempt_at: None,
             status: None,
             comment: None,
+            committed_at: None,
         }
     );
     assert!(take(&*store, "pacs", NOW).await.is_none(), "it is being sent");
