@@ -37,6 +37,10 @@ const TEXTS: [Tag; 2] = [
 /// elements, which are gone.
 const POINTLESS: [Tag; 2] = [(0x4FFE, 0x0001), (0x0008, 0x0300)];
 
+/// Presentation Creation Date and Time: the table has them removed, but every presentation state must have them (PS3.3
+/// table C.11.10-1, Type 1).
+const REQUIRED: [Tag; 2] = [(0x0070, 0x0082), (0x0070, 0x0083)];
+
 /// Dates that no option keeps: of birth, in any calendar.
 const BIRTH: [Tag; 4] = [(0x0010, 0x0030), (0x0010, 0x0032), (0x0010, 0x0033), (0x0010, 0x0034)];
 
@@ -140,6 +144,9 @@ impl<'k> Scrub<'k> {
         }
         let is_sequence = matches!(element.value, Value::Items(_));
         match rule.action {
+            Action::Remove if REQUIRED.contains(&tag) => {
+                Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) }))
+            }
             Action::Remove => Ok(Fate::Removed),
             Action::References => self.inside(element),
             Action::Empty | Action::Dummy if is_sequence && CLEANED.contains(&tag) => self.inside(element),
@@ -162,9 +169,11 @@ impl<'k> Scrub<'k> {
         }
         match &vr {
             b"UI" => self.uid(tag, element),
-            b"PN" | b"AE" if is_empty(&element) => Ok(Fate::Stays(element)),
-            b"PN" | b"AE" => Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) })),
-            b"DA" | b"DT" | b"TM" | b"UR" => Ok(Fate::Removed),
+            b"PN" | b"AE" | b"DA" | b"DT" | b"TM" if is_empty(&element) => Ok(Fate::Stays(element)),
+            b"PN" | b"AE" | b"DA" | b"DT" | b"TM" => {
+                Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) }))
+            }
+            b"UR" => Ok(Fate::Removed),
             _ if TEXTS.contains(&tag) && !is_empty(&element) => {
                 Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) }))
             }

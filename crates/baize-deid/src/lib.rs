@@ -15,8 +15,8 @@
 //! # Ok::<(), baize_core::Fault>(())
 //! ```
 //!
-//! Where the profile leaves a choice, the choice is the cautious one: what the dictionary does not know is removed, as
-//! are dates that no row of the table names; a text that was identifying is also looked for in the texts that stay.
+//! Where the profile leaves a choice, the choice is the cautious one: what the dictionary does not know is removed,
+//! dates that no row of the table names are replaced, and a text that was identifying is also looked for in the texts that stay.
 //! Pixel data are carried over byte for byte, compressed or not; [`suspicious_text`] and [`Concern`] tell when pixels
 //! may name somebody.
 //!

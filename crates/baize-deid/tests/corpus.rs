@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
 #![allow(clippy::print_stdout, reason = "a skipped test says why")]
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,6 +30,9 @@ fn objects() -> Vec<PathBuf> {
     }
     files.retain(|file| std::fs::read(file).is_ok_and(|bytes| bytes.get(128..132) == Some(b"DICM")));
     files.sort();
+    // Some objects are in both.
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(std::fs::read(file).unwrap_or_default()));
     files
 }
 
@@ -62,7 +66,7 @@ fn dciodvfy() -> Option<String> {
     tool.map(|tool| tool.display().to_string())
 }
 
-fn check(options: &Options) {
+fn check(options: &Options, validator: Option<String>) {
     let files = objects();
     if files.is_empty() || !python_has_pydicom() {
         return;
@@ -92,7 +96,7 @@ fn check(options: &Options) {
     let list = folder.path().join("pairs");
     std::fs::write(&list, &pairs).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check.py");
-    let answer = Command::new("python3").arg(script).arg(&list).args(dciodvfy()).output().unwrap();
+    let answer = Command::new("python3").arg(script).arg(&list).args(validator).output().unwrap();
     let (wrong, errors) = (String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
     assert!(answer.status.success(), "{errors}");
     assert_eq!(wrong, "");
@@ -101,10 +105,11 @@ fn check(options: &Options) {
 
 #[test]
 fn nothing_that_identifies_is_found_in_real_objects_again() {
-    check(&Options::default());
+    check(&Options::default(), dciodvfy());
 }
 
 #[test]
 fn nor_with_shifted_dates_and_patient_characteristics() {
-    check(&Options { dates: Dates::Shift, retain_patient_characteristics: true, ..Options::default() });
+    let options = Options { dates: Dates::Shift, retain_patient_characteristics: true, ..Options::default() };
+    check(&options, None);
 }

@@ -4,7 +4,7 @@
 
 use baize_core::ErrorCode;
 use baize_deid::{Concern, Dates, Deidentified, Key, Options, deidentify};
-use baize_testkit::{ObjectBuilder, Syntax, Value};
+use baize_testkit::{DataSet, ObjectBuilder, Syntax, Value};
 
 const LIMIT: u64 = 64 << 20;
 
@@ -167,4 +167,46 @@ fn what_is_not_understood_is_refused() {
             assert!(!fault.message.is_empty(), "{what}");
         }
     }
+}
+
+fn item(elements: &[(u16, u16, &[u8; 2], &str)]) -> DataSet {
+    let mut item = DataSet::default();
+    for (group, element, vr, text) in elements {
+        item.text((*group, *element), vr, text);
+    }
+    item
+}
+
+/// A content item (PS3.3 section C.17.3) with a concept and one value.
+fn content(kind: &str, concept: &str, value: (u16, u16, &[u8; 2], &str)) -> DataSet {
+    let mut content = item(&[(0x0040, 0xA010, b"CS", "CONTAINS"), (0x0040, 0xA040, b"CS", kind), value]);
+    let name = item(&[(0x0008, 0x0100, b"SH", concept), (0x0008, 0x0104, b"LO", "meaning of it")]);
+    content.set((0x0040, 0xA043), b"SQ", Value::Sequence(vec![name]));
+    content
+}
+
+#[test]
+fn a_content_tree_keeps_codes_and_numbers_and_loses_words_and_persons() {
+    let mut nested = content("CONTAINER", "121070", (0x0040, 0xA050, b"CS", "SEPARATE"));
+    let text = content("TEXT", "121071", (0x0040, 0xA160, b"UT", "fell from a ladder"));
+    let image = content("UIDREF", "112040", (0x0040, 0xA124, b"UI", "1.2.3.4.5.6"));
+    nested.set((0x0040, 0xA730), b"SQ", Value::Sequence(vec![text, image]));
+    let items = vec![
+        content("PNAME", "121008", (0x0040, 0xA123, b"PN", "Reader^Rita")),
+        content("NUM", "121033", (0x0040, 0xA30A, b"DS", "58.25")),
+        content("DATE", "121031", (0x0040, 0xA121, b"DA", "19660607")),
+        content("NUM", "111012", (0x0040, 0xA30A, b"DS", "87.125")),
+        nested,
+    ];
+    let report = patient().set((0x0040, 0xA730), b"SQ", Value::Sequence(items));
+    let kept = |options: Options| {
+        let out = clean(&report, &options).bytes;
+        let all =
+            ["Rita", "58.25", "19660607", "87.125", "ladder", "1.2.3.4.5.6", "121071", "113104", "CONTAINER"];
+        all.into_iter().filter(|text| holds(&out, text)).collect::<Vec<_>>()
+    };
+    let none = Options::default();
+    assert_eq!(kept(none), ["87.125", "121071", "113104", "CONTAINER"]);
+    let characteristics = Options { retain_patient_characteristics: true, dates: Dates::Keep, ..none };
+    assert_eq!(kept(characteristics), ["58.25", "87.125", "121071", "113104", "CONTAINER"]);
 }

@@ -69,7 +69,7 @@ async fn what_cannot_be_meant_is_refused_with_the_remedy() {
         (with("findings", agree), "findings"),
         (with("findings", twice), "findings"),
         (with("findings", other), "findings"),
-        (with("comment", json!("长".repeat(4001))), "comment"),
+        (with("comment", json!("x".repeat(4001))), "comment"),
         (with("verdict", json!("perhaps")), "body"),
         (with("sing", json!(true)), "body"),
         ("{".to_owned(), "body"),

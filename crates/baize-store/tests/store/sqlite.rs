@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use baize_core::ErrorCode;
-use baize_core::ports::{Admission, Ledger, Spool, Studies, TriageRecords};
-use baize_store::{OpenError, SqliteLedger};
+use baize_core::ports::{Admission, Ledger, Reviewed, Reviews, Spool, Studies, TriageRecords};
+use baize_store::{LedgerReader, OpenError, SqliteLedger};
 use bytes::Bytes;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::conformance::conformance;
+use crate::conformance::{conformance, review};
 use crate::fixtures::{
     admission, analysed, open_ledger, open_spool, report, study, triage_entry, try_open_ledger, visit,
 };
@@ -154,6 +154,62 @@ async fn even_an_operators_shell_changes_no_triage_record() {
     );
     let history = ledger.history(&visit(1)).await.unwrap();
     assert_eq!(history[..2], [triage_entry(1, 1), triage_entry(1, 2)]);
+}
+
+#[tokio::test]
+async fn even_an_operators_shell_changes_no_review() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_ledger(folder.path());
+    ledger.admit(admission(1, 1)).await.unwrap();
+    let job = ledger.take_jobs(1).await.unwrap().remove(0);
+    ledger.finish(job.id, report(&job, analysed())).await.unwrap();
+    let Reviewed::Kept(kept) = ledger.review(review(1)).await.unwrap() else { panic!("not kept") };
+    let shell = Connection::open(folder.path().join("data/ledger.db")).unwrap();
+    shell.pragma_update(None, "foreign_keys", true).unwrap();
+    let copy =
+        "SELECT instance_id, model_id, model_version, %, 'confirmed', 0, NULL, 1, 'forger', at FROM review";
+    let opinion =
+        "SELECT instance_id, model_id, model_version, sequence, %, scheme, code, 'agree' FROM review_finding
+                    WHERE ordinal = 0";
+    for forgery in [
+        "UPDATE review SET verdict = 'confirmed'".to_owned(),
+        "DELETE FROM review".to_owned(),
+        format!("REPLACE INTO review {}", copy.replace('%', "1")),
+        format!("INSERT INTO review {}", copy.replace('%', "3")),
+        "UPDATE review_finding SET opinion = 'agree'".to_owned(),
+        "DELETE FROM review_finding".to_owned(),
+        format!("REPLACE INTO review_finding {}", opinion.replace('%', "0")),
+        format!("INSERT INTO review_finding {}", opinion.replace('%', "2")),
+    ] {
+        let refusal = shell.execute(&forgery, []).unwrap_err().to_string();
+        assert!(refusal.contains("append-only") || refusal.contains("follow"), "{forgery}: {refusal}");
+    }
+    assert_eq!(ledger.reviews(&study(1)).await.unwrap(), [kept]);
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_the_server_writes_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data/ledger.db");
+    LedgerReader::open(&path).expect_err("there is none yet");
+    let ledger = open_ledger(folder.path());
+    let reader = LedgerReader::open(&path).unwrap();
+    assert_eq!(reader.reviewed_studies(None).await.unwrap(), []);
+    ledger.admit(admission(1, 1)).await.unwrap();
+    let job = ledger.take_jobs(1).await.unwrap().remove(0);
+    ledger.finish(job.id, report(&job, analysed())).await.unwrap();
+    ledger.review(review(1)).await.unwrap();
+    assert_eq!(reader.reviewed_studies(None).await.unwrap(), [study(1)]);
+    assert_eq!(reader.reviews(&study(1)).await.unwrap(), ledger.reviews(&study(1)).await.unwrap());
+    assert_eq!(reader.instances(&study(1)).await.unwrap(), ledger.instances(&study(1)).await.unwrap());
+    ledger.close().await;
+    let alone = LedgerReader::open(&path).unwrap();
+    assert_eq!(alone.reviews(&study(1)).await.unwrap().len(), 1, "also after the server has ended");
+
+    let shell = Connection::open(&path).unwrap();
+    shell.pragma_update(None, "user_version", 1).unwrap();
+    let error = LedgerReader::open(&path).unwrap_err().to_string();
+    assert!(error.contains("start the server once"), "{error}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ enum DatesFlag {
 
 /// What becomes of objects whose pixels may show a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum BurnedIn {
+enum BurnedIn {
     /// They are not written; the manifest lists them.
     Hold,
     /// They are written: somebody has looked at the pixels of every one of them.
