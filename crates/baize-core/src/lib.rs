@@ -19,7 +19,7 @@ pub mod prior;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::{Coded, Language, Text};
 pub use fault::{ErrorClass, ErrorCode, Fault};
-pub use finding::{Finding, Outcome, PixelBox, Population, Report};
+pub use finding::{Finding, GateLook, Outcome, PixelBox, Population, Report};
 pub use identity::{
     AgeYears, BadUid, ImageFacts, InstanceIdentity, MANUFACTURER, SeriesUid, Sex, SopUid, StudyUid,
 };

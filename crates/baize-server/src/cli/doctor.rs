@@ -30,6 +30,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         triage(&config, reader),
         storage(&config, reader),
+        dimse(&config, reader),
         destinations(&config, reader),
         asked(&config, reader),
     ];
@@ -142,6 +143,44 @@ fn triage(config: &Config, reader: Language) -> bool {
     true
 }
 
+/// Where images come in, and who may send them.
+fn dimse(config: &Config, reader: Language) -> bool {
+    let dimse = &config.dimse;
+    let label = pick(reader, "DICOM 接收端口", "DICOM port");
+    good(&format!("{label}: {} (AE {})", dimse.bind, dimse.ae_title));
+    let limits = [
+        (dimse.associations_per_minute, pick(reader, "次连接/分钟", "associations a minute")),
+        (dimse.objects_per_second, pick(reader, "个对象/秒", "objects a second")),
+    ];
+    for (most, unit) in limits.into_iter().filter(|(most, _)| *most > 0) {
+        let each = pick(reader, "每台设备限", "limit for each peer");
+        say(&format!("  {each}: {most} {unit}"));
+    }
+    let Some(tls) = &dimse.tls else {
+        say(pick(
+            reader,
+            "  未配置 [dimse.tls]：DICOM 传输不加密",
+            "  there is no [dimse.tls]: images come in unencrypted",
+        ));
+        return true;
+    };
+    let label = pick(reader, "DICOM TLS 接收端口", "DICOM port for TLS");
+    match wiring::dimse_tls(tls) {
+        Ok(_) => {
+            let who = match tls.client_ca {
+                Some(_) => pick(reader, "须出示客户端证书", "peers must show a certificate"),
+                None => pick(reader, "不要求客户端证书", "peers need no certificate"),
+            };
+            good(&format!("{label}: {} ({who})", tls.bind));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            false
+        }
+    }
+}
+
 /// Asks every destination by C-ECHO. One that does not answer is shown, but is no reason for the server not to start:
 /// its results wait.
 fn destinations(config: &Config, reader: Language) -> bool {
@@ -154,43 +193,45 @@ fn destinations(config: &Config, reader: Language) -> bool {
         ));
         return true;
     }
-    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
-        let ask = |one| (one, runtime.block_on(answer_of(config, one)));
-        config.destinations.iter().map(ask).collect::<Vec<_>>()
-    });
-    let answers = match asked {
-        Ok(answers) => answers,
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
         Err(error) => {
             bad(&format!("{label}: {error}"));
             return false;
         }
     };
-    for (destination, answer) in answers {
+    let mut sound = true;
+    for destination in &config.destinations {
         let name = &destination.name;
+        let tls = if destination.tls.is_some() { ", TLS" } else { "" };
         let address = match &destination.stow {
             Some(url) => url.clone(),
-            None => format!("{}, {}", destination.address, destination.ae_title),
+            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
         };
-        match answer {
-            Ok(()) => good(&format!("{label}: {name} ({address})")),
-            Err(lost) => {
+        match runtime.block_on(answer_of(config, destination)) {
+            Err(error) => {
+                bad(&format!("{label}: {error:#}"));
+                sound = false;
+            }
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address})")),
+            Ok(Err(lost)) => {
                 let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");
                 bad(&format!("{label}: {name} ({address}) {mute}: {lost}"));
             }
         }
     }
-    true
+    sound
 }
 
 /// Asks a destination by the way that its results take.
-async fn answer_of(config: &Config, destination: &Destination) -> Result<(), LinkLost> {
-    match &destination.stow {
-        Some(url) => match wiring::stow(destination, url) {
-            Ok(client) => client.probe().await,
-            Err(error) => Err(LinkLost(format!("{error:#}"))),
-        },
-        None => wiring::scu(config, destination).echo().await,
-    }
+///
+/// # Errors
+/// Files that the server would not start with.
+async fn answer_of(config: &Config, destination: &Destination) -> anyhow::Result<Result<(), LinkLost>> {
+    Ok(match &destination.stow {
+        Some(url) => wiring::stow(destination, url)?.probe().await,
+        None => wiring::scu(config, destination)?.echo().await,
+    })
 }
 
 /// Asks the systems that get no results, and says what is asked of whom. One that does not answer is no reason for the
@@ -204,12 +245,16 @@ fn asked(config: &Config, reader: Language) -> bool {
             return false;
         }
     };
+    let mut sound = true;
     for node in &config.nodes {
         let place = format!("{label}: {} ({}, {})", node.name, node.address, node.ae_title);
         match wiring::peer(config, &node.name).map(|peer| runtime.block_on(peer.scu.echo())) {
             Ok(Ok(())) => good(&place),
             Ok(Err(lost)) => bad(&format!("{place} {}: {lost}", pick(reader, "没有应答", "does not answer"))),
-            Err(error) => bad(&format!("{place}: {error:#}")),
+            Err(error) => {
+                bad(&format!("{place}: {error:#}"));
+                sound = false;
+            }
         }
     }
     if config.priors.from.is_empty() {
@@ -225,7 +270,7 @@ fn asked(config: &Config, reader: Language) -> bool {
     if let Some(name) = &config.worklist.node {
         good(&format!("{}: {name}", pick(reader, "检查工作列表", "worklist")));
     }
-    true
+    sound
 }
 
 fn storage(config: &Config, reader: Language) -> bool {

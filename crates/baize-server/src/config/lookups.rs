@@ -1,7 +1,7 @@
 //! Judges what is asked of other systems: `[[nodes]]`, `[priors]` and `[worklist]`.
 
 use super::Config;
-use super::check::{address, ae_title};
+use super::check::{address, ae_title, peer_tls};
 
 pub(super) fn check(config: &Config, found: &mut Vec<String>) {
     nodes(config, found);
@@ -38,6 +38,9 @@ fn nodes(config: &Config, found: &mut Vec<String>) {
         ae_title(&key("ae_title"), &node.ae_title, found);
         if let Some(title) = &node.calling_ae_title {
             ae_title(&key("calling_ae_title"), title, found);
+        }
+        if let Some(tls) = &node.tls {
+            peer_tls(&key("tls"), tls, found);
         }
         if !(4096..=4 << 20).contains(&node.max_pdu) {
             found.push(format!("{} must be between 4096 and 4194304", key("max_pdu")));

@@ -122,8 +122,21 @@ pub(crate) struct Dimse {
     pub allow_any_calling_ae: bool,
     pub stat_calling_aes: Vec<String>,
     pub max_associations: usize,
+    pub associations_per_minute: u32,
+    pub objects_per_second: u32,
     pub max_pdu: u32,
     pub idle_timeout_seconds: u64,
+    pub tls: Option<DimseTls>,
+}
+
+/// `[dimse.tls]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DimseTls {
+    pub bind: SocketAddr,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: Option<PathBuf>,
 }
 
 /// `[outbox]`
@@ -167,6 +180,17 @@ pub(crate) struct Destination {
     pub connect_timeout_seconds: u64,
     #[serde(default = "response_timeout_seconds")]
     pub response_timeout_seconds: u64,
+    pub tls: Option<PeerTls>,
+}
+
+/// `[destinations.tls]`: how to speak TLS to a peer.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerTls {
+    pub ca: PathBuf,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub server_name: Option<String>,
 }
 
 /// `[[nodes]]`: a system that is asked and gets no results.
@@ -185,6 +209,7 @@ pub(crate) struct Node {
     pub connect_timeout_seconds: u64,
     #[serde(default = "response_timeout_seconds")]
     pub response_timeout_seconds: u64,
+    pub tls: Option<PeerTls>,
 }
 
 /// The character set of questions that are not ASCII.
@@ -335,8 +360,11 @@ impl Default for Dimse {
             allow_any_calling_ae: false,
             stat_calling_aes: Vec::new(),
             max_associations: 32,
+            associations_per_minute: 0,
+            objects_per_second: 0,
             max_pdu: 131_072,
             idle_timeout_seconds: 60,
+            tls: None,
         }
     }
 }
@@ -457,6 +485,12 @@ mod tests {
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
+                tls: Some(PeerTls {
+                    ca: "c".into(),
+                    certificate: Some("c".into()),
+                    key: Some("k".into()),
+                    server_name: Some("n".into()),
+                }),
             }],
             nodes: vec![Node {
                 name: String::new(),
@@ -467,8 +501,23 @@ mod tests {
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
+                tls: Some(PeerTls {
+                    ca: "c".into(),
+                    certificate: Some("c".into()),
+                    key: Some("k".into()),
+                    server_name: Some("n".into()),
+                }),
             }],
             worklist: Worklist { node: Some(String::new()) },
+            dimse: Dimse {
+                tls: Some(DimseTls {
+                    bind: ([127, 0, 0, 1], 0).into(),
+                    certificate: "c".into(),
+                    key: "k".into(),
+                    client_ca: Some("c".into()),
+                }),
+                ..Dimse::default()
+            },
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();

@@ -8,6 +8,7 @@ mod peers;
 mod server;
 mod triage;
 
+pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, offline_engine};
 pub(crate) use outbox::{scu, stow};
 pub(crate) use peers::{Peer, peer};

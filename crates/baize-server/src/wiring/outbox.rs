@@ -14,6 +14,7 @@ use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
 use baize_store::{FolderSpool, SqliteLedger};
 use baize_stow::{StowClient, StowConfig};
 
+use super::edges;
 use crate::config::{self, Config};
 
 /// Results leave as the DICOM objects that `baize-dicom` makes of them.
@@ -69,7 +70,7 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
         },
         courier: match &destination.stow {
             Some(url) => Arc::new(stow(destination, url)?),
-            None => Arc::new(scu(config, destination)),
+            None => Arc::new(scu(config, destination)?),
         },
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
@@ -91,16 +92,21 @@ pub(crate) fn stow(destination: &config::Destination, url: &str) -> anyhow::Resu
     StowClient::new(config).with_context(|| format!("destination {}: stow or ca_file", destination.name))
 }
 
-/// The way to a destination by DIMSE.
-pub(crate) fn scu(config: &Config, destination: &config::Destination) -> Scu {
-    Scu::new(ScuConfig {
+/// The way to a destination by DIMSE. Reads certificates.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(crate) fn scu(config: &Config, destination: &config::Destination) -> anyhow::Result<Scu> {
+    let tls = destination.tls.as_ref().map(|tls| edges::peer_tls(tls, &destination.address));
+    Ok(Scu::new(ScuConfig {
         address: destination.address.clone(),
         called_ae: destination.ae_title.clone(),
         calling_ae: destination.calling_ae_title.clone().unwrap_or_else(|| config.dimse.ae_title.clone()),
         max_pdu: destination.max_pdu,
+        tls: tls.transpose().with_context(|| format!("destination {}", destination.name))?,
         connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
         response_timeout: Duration::from_secs(destination.response_timeout_seconds),
-    })
+    }))
 }
 
 /// The engine's health, with what the outbox has to say.

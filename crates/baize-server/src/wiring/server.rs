@@ -79,7 +79,7 @@ impl Server {
         outbox.metrics().register(&mut registry);
         lookup.metrics().register(&mut registry);
 
-        let scp = Scp::bind(edges::dimse(config), engine.clone())
+        let scp = Scp::bind(edges::dimse(config)?, engine.clone())
             .await
             .with_context(|| format!("dimse.bind = {}", config.dimse.bind))?;
         scp.metrics().register(&mut registry);
@@ -132,6 +132,11 @@ impl Server {
     /// Where C-STORE goes.
     pub(crate) fn dimse_address(&self) -> SocketAddr {
         self.scp.local_addr()
+    }
+
+    /// Where C-STORE over TLS goes, if it may.
+    pub(crate) fn dimse_tls_address(&self) -> Option<SocketAddr> {
+        self.scp.tls_addr()
     }
 
     /// Serves until the shutdown token is cancelled or the device is lost, then drains: the doors close first,

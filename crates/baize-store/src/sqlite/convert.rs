@@ -69,6 +69,8 @@ pub(super) fn facts(row: &Row<'_>) -> Result<ImageFacts, Trouble> {
         burned_in_annotation: row.get("burned_in_annotation")?,
         patient_id_issuer: row.get("patient_id_issuer")?,
         birth_date: row.get("birth_date")?,
+        // What only routing looks at is read from the object again.
+        ..ImageFacts::default()
     })
 }
 

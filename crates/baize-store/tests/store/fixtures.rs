@@ -100,6 +100,7 @@ pub(crate) fn full_facts() -> ImageFacts {
         burned_in_annotation: true,
         patient_id_issuer: Some("HIS".into()),
         birth_date: Some("19600102".into()),
+        ..ImageFacts::default()
     }
 }
 
