@@ -288,12 +288,16 @@ fn asked(config: &Config, reader: Language) -> bool {
             return false;
         }
     };
+    let mut sound = true;
     for node in &config.nodes {
         let place = format!("{label}: {} ({}, {})", node.name, node.address, node.ae_title);
         match wiring::peer(config, &node.name).map(|peer| runtime.block_on(peer.scu.echo())) {
             Ok(Ok(())) => good(&place),
             Ok(Err(lost)) => bad(&format!("{place} {}: {lost}", pick(reader, "没有应答", "does not answer"))),
-            Err(error) => bad(&format!("{place}: {error:#}")),
+            Err(error) => {
+                bad(&format!("{place}: {error:#}"));
+                sound = false;
+            }
         }
     }
     if config.priors.from.is_empty() {
@@ -309,7 +313,7 @@ fn asked(config: &Config, reader: Language) -> bool {
     if let Some(name) = &config.worklist.node {
         good(&format!("{}: {name}", pick(reader, "检查工作列表", "worklist")));
     }
-    true
+    sound
 }
 
 fn storage(config: &Config, reader: Language) -> bool {
