@@ -153,6 +153,10 @@ pub struct ImageFacts {
     pub station: Option<String>,
     /// Burned In Annotation (0028,0301) is `YES`.
     pub burned_in_annotation: bool,
+    /// Issuer of Patient ID (0010,0021): who gave out the Patient ID.
+    pub patient_id_issuer: Option<String>,
+    /// Patient's Birth Date (0010,0030) as `YYYYMMDD`.
+    pub birth_date: Option<String>,
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@
 
 mod archive;
 mod completion;
+mod lookup;
 mod outbox;
 mod results;
+mod reviews;
 mod triage;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,11 +26,16 @@ pub use archive::{
 pub use completion::{
     Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
 };
+pub use lookup::{
+    ArchivedStudy, Inquiries, Inquiry, InquiryKind, OrderKey, OrderSource, PatientIdentity, Retrieval,
+    StudySource, Urgency,
+};
 pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
     Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition, Renditions, Settlement,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
+pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.
@@ -263,6 +271,14 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn backlog(&self) -> Result<[u64; 3], Fault>;
+
+    /// Raises a study and all that is still to be done for it. Nothing is lowered, no deadline moves back. Images that
+    /// come later are raised as they come. `due`: within which time of its arrival an image of that lane is due.
+    /// Returns whether the study is known and was less urgent.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault>;
 }
 
 /// How far a study is.

@@ -115,19 +115,24 @@ pub fn is_partial(study: &[InstanceRecord]) -> bool {
 }
 
 /// Whether two images with one Patient ID show the same patient: IDs such as `0` or `UNKNOWN` are given to many. The
-/// names must agree in one of their component groups, and sexes must not contradict each other.
+/// names must agree in one of their component groups, and neither issuers of the ID nor dates of birth nor sexes may
+/// contradict each other.
 pub fn same_patient(one: &ImageFacts, other: &ImageFacts) -> bool {
-    let sexes_agree = match (one.sex, other.sex) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    };
+    let agree = agreeable(&one.sex, &other.sex)
+        && agreeable(&one.birth_date, &other.birth_date)
+        && agreeable(&one.patient_id_issuer, &other.patient_id_issuer);
     let ids_agree = one.patient_id.is_some() && one.patient_id == other.patient_id;
     let groups = |facts: &ImageFacts| -> Vec<String> {
         let name = facts.patient_name.clone().unwrap_or_default();
         name.split('=').map(group).filter(|group| !group.is_empty()).collect()
     };
     let others = groups(other);
-    ids_agree && sexes_agree && groups(one).iter().any(|group| others.contains(group))
+    ids_agree && agree && groups(one).iter().any(|group| others.contains(group))
+}
+
+/// Whether two values do not contradict each other; what is not known contradicts nothing.
+fn agreeable<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 /// A component group of a name without what is written differently for the same person: empty components at the end,
@@ -295,5 +300,10 @@ mod tests {
             assert_eq!(same_patient(&other, &wang), same, "{other:?}");
         }
         assert!(!same_patient(&facts(None, Some("A"), m), &facts(None, Some("A"), m)));
+        let born = |day: &str| ImageFacts { birth_date: Some(day.into()), ..wang.clone() };
+        assert!(same_patient(&wang, &born("20200101")));
+        assert!(!same_patient(&born("20210101"), &born("20200101")));
+        let issued = |by: &str| ImageFacts { patient_id_issuer: Some(by.into()), ..wang.clone() };
+        assert!(!same_patient(&issued("A"), &issued("B")));
     }
 }

@@ -33,8 +33,9 @@ const TEXTS: [Tag; 2] = [
     (0x0070, 0x0081),
 ];
 
-/// MAC Parameters Sequence: belongs to signatures, which are void now.
-const MAC_PARAMETERS: Tag = (0x4FFE, 0x0001);
+/// MAC Parameters Sequence and Private Data Element Characteristics Sequence: they describe signatures and private
+/// elements, which are gone.
+const POINTLESS: [Tag; 2] = [(0x4FFE, 0x0001), (0x0008, 0x0300)];
 
 /// Dates that no option keeps: of birth, in any calendar.
 const BIRTH: [Tag; 4] = [(0x0010, 0x0030), (0x0010, 0x0032), (0x0010, 0x0033), (0x0010, 0x0034)];
@@ -88,11 +89,12 @@ impl<'k> Scrub<'k> {
         let (group, number) = tag;
         // Group lengths are wrong now and retired. Curves and overlays may draw a name; private elements may hold one.
         let is_graphic = matches!(group & 0xFF00, 0x5000 | 0x6000);
-        if number == 0 || group % 2 == 1 || is_graphic || tag == MAC_PARAMETERS {
+        if number == 0 || group % 2 == 1 || is_graphic || POINTLESS.contains(&tag) {
             return Ok(Fate::Removed);
         }
         if group <= 0x0004 {
-            let message = "command and directory elements have no place in an object: give the files themselves";
+            let message =
+                "command and directory elements have no place in an object: give the files themselves";
             return Err(Fault::new(ErrorCode::MalformedObject, message));
         }
         match tag {
@@ -120,7 +122,13 @@ impl<'k> Scrub<'k> {
         }
     }
 
-    fn listed<'a>(&mut self, tag: Tag, vr: [u8; 2], rule: Rule, element: Element<'a>) -> Result<Fate<'a>, Fault> {
+    fn listed<'a>(
+        &mut self,
+        tag: Tag,
+        vr: [u8; 2],
+        rule: Rule,
+        element: Element<'a>,
+    ) -> Result<Fate<'a>, Fault> {
         if let Some(fate) = self.moment(tag, vr, &element) {
             return Ok(fate);
         }
@@ -140,13 +148,14 @@ impl<'k> Scrub<'k> {
             Action::Dummy => Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) })),
             Action::Empty if is_empty(&element) => Ok(Fate::Stays(element)),
             Action::Empty | Action::Uid => {
-                let value = if is_sequence { Value::Items(Vec::new()) } else { Value::Bytes(Vec::new().into()) };
+                let value =
+                    if is_sequence { Value::Items(Vec::new()) } else { Value::Bytes(Vec::new().into()) };
                 Ok(Fate::Replaced(Element { vr: element.vr, value }))
             }
         }
     }
 
-    /// An attribute that the table does not name stays, unless its VR is one of persons, UIDs or moments.
+    /// An attribute that the table does not name stays, unless its VR is one of persons, UIDs, moments or addresses.
     fn unlisted<'a>(&mut self, tag: Tag, vr: [u8; 2], element: Element<'a>) -> Result<Fate<'a>, Fault> {
         if let Some(fate) = self.moment(tag, vr, &element) {
             return Ok(fate);
@@ -155,7 +164,7 @@ impl<'k> Scrub<'k> {
             b"UI" => self.uid(tag, element),
             b"PN" | b"AE" if is_empty(&element) => Ok(Fate::Stays(element)),
             b"PN" | b"AE" => Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) })),
-            b"DA" | b"DT" => Ok(Fate::Removed),
+            b"DA" | b"DT" | b"TM" | b"UR" => Ok(Fate::Removed),
             _ if TEXTS.contains(&tag) && !is_empty(&element) => {
                 Ok(Fate::Replaced(Element { vr: element.vr, ..dummy::of(vr) }))
             }
@@ -189,7 +198,8 @@ impl<'k> Scrub<'k> {
             Fault::new(ErrorCode::MalformedObject, format!("({group:04X},{number:04X}) holds no UID"))
         };
         let text = str::from_utf8(element.bytes().ok_or_else(bad)?).map_err(|_| bad())?;
-        let new: Vec<String> = text.trim_matches(['\0', ' ']).split('\\').map(|uid| self.one_uid(uid)).collect();
+        let new: Vec<String> =
+            text.trim_matches(['\0', ' ']).split('\\').map(|uid| self.one_uid(uid)).collect();
         let new = new.join("\\");
         Ok(Fate::Replaced(Element { vr: element.vr, ..Element::text(*b"UI", &new) }))
     }
@@ -205,7 +215,7 @@ impl<'k> Scrub<'k> {
         let before = self.removed + self.replaced;
         let mut cleaned = Vec::with_capacity(items.len());
         for item in items {
-            if !self.options.retain_patient_characteristics && content::is_patient_characteristic(&item) {
+            if content::identifies(&item, self.options) {
                 self.removed += 1;
                 continue;
             }

@@ -54,7 +54,11 @@ impl Picture {
         let (rows, columns) = (self.rows / 2, self.columns / 2);
         let mean = |row: usize, column: usize| {
             let (row, column) = (2 * row, 2 * column);
-            (self.at(row, column) + self.at(row, column + 1) + self.at(row + 1, column) + self.at(row + 1, column + 1)) / 4.0
+            (self.at(row, column)
+                + self.at(row, column + 1)
+                + self.at(row + 1, column)
+                + self.at(row + 1, column + 1))
+                / 4.0
         };
         let pixels = (0..rows).flat_map(|row| (0..columns).map(move |column| mean(row, column))).collect();
         Self { pixels, rows, columns }

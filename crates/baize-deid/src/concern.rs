@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::dictionary::{BURNED_IN_ANNOTATION, IMAGE_TYPE, MODALITY, PIXEL_TAGS};
-use crate::element::DataSet;
+use crate::element::{DataSet, Element, Tag};
 
 /// What no rule over attributes can clean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +17,8 @@ pub enum Concern {
     TextSuspected,
     /// The pixels could not be looked at.
     PixelsNotChecked,
+    /// An overlay lies in unused bits of the pixels, which stay as they are (Overlay Bit Position, retired).
+    OverlayInPixels,
     /// A document (PDF, CDA, model) inside, which no rule can clean.
     Document,
     /// A recording of sound or speech, or text that is spoken.
@@ -25,11 +27,12 @@ pub enum Concern {
 
 impl Concern {
     /// All concerns.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BurnedInDeclared,
         Self::BurnedInUsual,
         Self::TextSuspected,
         Self::PixelsNotChecked,
+        Self::OverlayInPixels,
         Self::Document,
         Self::Recording,
     ];
@@ -41,6 +44,7 @@ impl Concern {
             Self::BurnedInUsual => "burned_in_usual",
             Self::TextSuspected => "text_suspected",
             Self::PixelsNotChecked => "pixels_not_checked",
+            Self::OverlayInPixels => "overlay_in_pixels",
             Self::Document => "document",
             Self::Recording => "recording",
         }
@@ -65,6 +69,8 @@ const MODALITIES: [&str; 11] = ["US", "IVUS", "OT", "ES", "XC", "GM", "SM", "DOC
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// Encapsulated PDF, CDA, STL, OBJ, MTL.
 const ENCAPSULATED: &str = "1.2.840.10008.5.1.4.1.1.104.";
+/// (60xx,0102)
+const OVERLAY_BIT_POSITION: u16 = 0x0102;
 const ENCAPSULATED_DOCUMENT: (u16, u16) = (0x0042, 0x0011);
 /// General and basic voice audio.
 const AUDIO: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.9.4.1", "1.2.840.10008.5.1.4.1.1.9.4.2"];
@@ -79,11 +85,20 @@ pub(crate) fn of_header(original: &DataSet<'_>, sop_class: &str) -> Vec<Concern>
     let modality = original.code(MODALITY).unwrap_or_default();
     let image_type = original.code(IMAGE_TYPE).unwrap_or_default();
     let is_capture = image_type.split('\\').any(|value| value.trim().contains("SCREEN"));
-    let is_secondary = sop_class.strip_prefix(SECONDARY_CAPTURE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let is_secondary = sop_class
+        .strip_prefix(SECONDARY_CAPTURE)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     // An image whose modality nobody stated may be anything.
     let is_usual = MODALITIES.contains(&modality.as_str()) || modality.is_empty();
     if has_pixels && (is_usual || is_secondary || is_capture) {
         concerns.push(Concern::BurnedInUsual);
+    }
+    let in_pixels = |(tag, element): (&Tag, &Element<'_>)| {
+        let is_position = tag.0 & 0xFF00 == 0x6000 && tag.1 == OVERLAY_BIT_POSITION;
+        is_position && element.bytes().is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))
+    };
+    if original.0.iter().any(in_pixels) {
+        concerns.push(Concern::OverlayInPixels);
     }
     if sop_class.starts_with(ENCAPSULATED) || original.0.contains_key(&ENCAPSULATED_DOCUMENT) {
         concerns.push(Concern::Document);

@@ -34,8 +34,15 @@ pub(crate) fn vr(tag: Tag) -> Option<[u8; 2]> {
 pub(crate) fn names_a_class(tag: Tag) -> bool {
     let Some(entry) = StandardDataDictionary.by_tag(dicom_core::Tag(tag.0, tag.1)) else { return false };
     let keyword = entry.alias;
-    ["SOPClassUID", "SOPClassesSupported", "TransferSyntaxUID", "ContextUID", "CodingSchemeUID", "MappingResourceUID"]
-        .iter()
-        .any(|end| keyword.ends_with(end))
+    [
+        "SOPClassUID",
+        "SOPClassesSupported",
+        "TransferSyntaxUID",
+        "ContextUID",
+        "CodingSchemeUID",
+        "MappingResourceUID",
+    ]
+    .iter()
+    .any(|end| keyword.ends_with(end))
         || keyword == "RelatedGeneralSOPClassUID"
 }

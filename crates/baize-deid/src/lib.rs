@@ -93,7 +93,12 @@ pub struct Renamed {
 /// # Errors
 /// `NotDicom`, `MalformedObject`, `MissingAttribute` or `ObjectTooLarge`: an object that is not understood to its last
 /// byte is not passed on. `UnsupportedTransferSyntax` for one whose data set is written in a way that is not known.
-pub fn deidentify(object: &[u8], key: &Key, options: &Options, most_bytes: u64) -> Result<Deidentified, Fault> {
+pub fn deidentify(
+    object: &[u8],
+    key: &Key,
+    options: &Options,
+    most_bytes: u64,
+) -> Result<Deidentified, Fault> {
     let file = part10::open(object, most_bytes)?;
     let original = read::data_set(&file.data_set, file.encoding)?;
     let names = names(&original, key, options)?;

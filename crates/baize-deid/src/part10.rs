@@ -61,7 +61,12 @@ pub(crate) fn open(object: &[u8], most_bytes: u64) -> Result<File<'_>, Fault> {
 ///
 /// # Errors
 /// `Internal`; none is known to occur.
-pub(crate) fn close(file: &File<'_>, sop_class: &str, sop_instance: &str, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+pub(crate) fn close(
+    file: &File<'_>,
+    sop_class: &str,
+    sop_instance: &str,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, Fault> {
     let encoding = Encoding { explicit: true, big_endian: false, deflated: false };
     let meta = DataSet(
         [
@@ -105,6 +110,8 @@ fn inflate(stream: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
         let message = format!("the deflated data set inflates to more than the limit of {limit} bytes");
         return Err(Fault::new(ErrorCode::ObjectTooLarge, message));
     }
-    read.map_err(|_| Fault::new(ErrorCode::MalformedObject, "the deflated data set is damaged or cut short"))?;
+    read.map_err(|_| {
+        Fault::new(ErrorCode::MalformedObject, "the deflated data set is damaged or cut short")
+    })?;
     Ok(data_set)
 }

@@ -112,7 +112,10 @@ impl<'a> Reader<'a> {
         let outer = self.encoding;
         if &vr == b"UN" && outer.explicit {
             if outer.big_endian {
-                return Err(malformed(tag, "a sequence of unknown VR in a big endian data set cannot be read"));
+                return Err(malformed(
+                    tag,
+                    "a sequence of unknown VR in a big endian data set cannot be read",
+                ));
             }
             self.encoding.explicit = false;
         }

@@ -66,9 +66,8 @@ impl Identifying {
     }
 
     fn is_in(&self, bytes: &[u8]) -> bool {
-        let holds = |text: &Vec<u8>| {
-            bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text))
-        };
+        let holds =
+            |text: &Vec<u8>| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
         self.0.iter().any(holds)
     }
 }

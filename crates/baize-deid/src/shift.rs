@@ -24,7 +24,8 @@ fn one_back(text: &str, days: u32) -> Option<String> {
         return None;
     }
     // Behind a date stands a time of day with its offset, and no second date (a range).
-    let is_time = rest.len() <= 18 && rest.bytes().all(|byte| byte.is_ascii_digit() || b".+-".contains(&byte));
+    let is_time =
+        rest.len() <= 18 && rest.bytes().all(|byte| byte.is_ascii_digit() || b".+-".contains(&byte));
     let is_range = rest.starts_with('-') && rest.len() > 5;
     if !is_time || is_range {
         return None;

@@ -5,6 +5,8 @@
 
 /// Command Field (0000,0100) values that are acted upon (PS3.7 section E.1).
 pub(crate) const C_STORE_RQ: u16 = 0x0001;
+pub(crate) const C_FIND_RQ: u16 = 0x0020;
+pub(crate) const C_MOVE_RQ: u16 = 0x0021;
 pub(crate) const C_ECHO_RQ: u16 = 0x0030;
 pub(crate) const C_CANCEL_RQ: u16 = 0x0FFF;
 
@@ -25,11 +27,14 @@ const AFFECTED_SOP_CLASS_UID: u16 = 0x0002;
 const COMMAND_FIELD: u16 = 0x0100;
 const MESSAGE_ID: u16 = 0x0110;
 const MESSAGE_ID_BEING_RESPONDED_TO: u16 = 0x0120;
+const MOVE_DESTINATION: u16 = 0x0600;
 const PRIORITY: u16 = 0x0700;
 const COMMAND_DATA_SET_TYPE: u16 = 0x0800;
 const STATUS: u16 = 0x0900;
 const ERROR_COMMENT: u16 = 0x0902;
 const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
+/// Number of Remaining, Completed, Failed and Warning Sub-operations, in this order.
+const SUB_OPERATIONS: [u16; 4] = [0x1020, 0x1021, 0x1022, 0x1023];
 
 /// Why a command set is of no use: a request cannot be answered, not even with an error status, a response tells
 /// nothing.
@@ -160,7 +165,49 @@ pub(crate) fn store_request(message_id: u16, sop_class: &str, sop_instance: &str
     with_group_length(body)
 }
 
-/// A response, as far as a user of C-STORE and C-ECHO needs it.
+/// The command set of a C-FIND request (PS3.7 table 9.1-2), to which the identifier follows.
+pub(crate) fn find_request(message_id: u16, sop_class: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    put(&mut body, AFFECTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    put(&mut body, COMMAND_FIELD, &C_FIND_RQ.to_le_bytes(), 0);
+    put(&mut body, MESSAGE_ID, &message_id.to_le_bytes(), 0);
+    put(&mut body, PRIORITY, &MEDIUM.to_le_bytes(), 0);
+    put(&mut body, COMMAND_DATA_SET_TYPE, &DATA_SET.to_le_bytes(), 0);
+    with_group_length(body)
+}
+
+/// The command set of a C-MOVE request (PS3.7 table 9.1-4), to which the identifier follows. `destination` is the AE
+/// title that shall get the objects.
+pub(crate) fn move_request(message_id: u16, sop_class: &str, destination: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    put(&mut body, AFFECTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    put(&mut body, COMMAND_FIELD, &C_MOVE_RQ.to_le_bytes(), 0);
+    put(&mut body, MESSAGE_ID, &message_id.to_le_bytes(), 0);
+    put(&mut body, MOVE_DESTINATION, destination.as_bytes(), b' ');
+    put(&mut body, PRIORITY, &MEDIUM.to_le_bytes(), 0);
+    put(&mut body, COMMAND_DATA_SET_TYPE, &DATA_SET.to_le_bytes(), 0);
+    with_group_length(body)
+}
+
+/// The command set that asks for the end of an operation that is under way (PS3.7 table 9.3-4).
+pub(crate) fn cancel_request(message_id: u16) -> Vec<u8> {
+    let mut body = Vec::new();
+    put(&mut body, COMMAND_FIELD, &C_CANCEL_RQ.to_le_bytes(), 0);
+    put(&mut body, MESSAGE_ID_BEING_RESPONDED_TO, &message_id.to_le_bytes(), 0);
+    put(&mut body, COMMAND_DATA_SET_TYPE, &NO_DATA_SET.to_le_bytes(), 0);
+    with_group_length(body)
+}
+
+/// How far the sub-operations of a C-MOVE are; `None` where the peer does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SubOperations {
+    pub(crate) remaining: Option<u16>,
+    pub(crate) completed: Option<u16>,
+    pub(crate) failed: Option<u16>,
+    pub(crate) warning: Option<u16>,
+}
+
+/// A response, as far as a user of the services needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Response {
     /// Command Field without the bit of the response, such as [`C_STORE_RQ`].
@@ -173,6 +220,10 @@ pub(crate) struct Response {
     pub(crate) comment: Option<String>,
     /// Affected SOP Instance UID without padding, where the peer says it.
     pub(crate) sop_instance: Option<String>,
+    /// Whether a data set follows.
+    pub(crate) has_data_set: bool,
+    /// Of a C-MOVE.
+    pub(crate) sub_operations: SubOperations,
 }
 
 impl Response {
@@ -180,6 +231,8 @@ impl Response {
     pub(crate) fn parse(command: &[u8]) -> Result<Self, BadCommand> {
         let (mut field, mut message_id, mut status) = (None, None, None);
         let (mut comment, mut sop_instance) = (None, None);
+        let mut has_data_set = false;
+        let mut sub_operations = [None; 4];
         for element in elements(command) {
             let (number, value) = element?;
             match number {
@@ -190,9 +243,15 @@ impl Response {
                 AFFECTED_SOP_INSTANCE_UID => {
                     sop_instance = Some(text(value)).filter(|uid| !uid.is_empty());
                 }
-                _ => {}
+                COMMAND_DATA_SET_TYPE => has_data_set = u16_of(value).is_some_and(|kind| kind != NO_DATA_SET),
+                counter => {
+                    if let Some(index) = SUB_OPERATIONS.iter().position(|known| *known == counter) {
+                        sub_operations[index] = u16_of(value);
+                    }
+                }
             }
         }
+        let [remaining, completed, failed, warning] = sub_operations;
         let field = field.ok_or(BadCommand::Field("Command Field"))?;
         if field & RESPONSE == 0 {
             return Err(BadCommand::Request);
@@ -203,6 +262,8 @@ impl Response {
             status: status.ok_or(BadCommand::Field("Status"))?,
             comment,
             sop_instance,
+            has_data_set,
+            sub_operations: SubOperations { remaining, completed, failed, warning },
         })
     }
 }
@@ -315,8 +376,19 @@ mod tests {
                 status: 0xB000,
                 comment: Some("coerced".to_owned()),
                 sop_instance: Some("2.25.33".to_owned()),
+                has_data_set: false,
+                sub_operations: SubOperations::default(),
             }
         );
+        for (asked, field) in [
+            (find_request(3, "1.2.840.10008.5.1.4.1.2.2.1"), C_FIND_RQ),
+            (move_request(3, "1.2.840.10008.5.1.4.1.2.2.2", "BAIZE"), C_MOVE_RQ),
+        ] {
+            let request = Request::parse(&asked).unwrap();
+            assert_eq!((request.field, request.message_id, request.has_data_set), (field, 3, true));
+        }
+        let cancel = Request::parse(&cancel_request(3)).unwrap();
+        assert_eq!((cancel.field, cancel.has_data_set), (C_CANCEL_RQ, false));
         let echo = Request::parse(&echo_request(1, "1.2.840.10008.1.1")).unwrap();
         assert_eq!((echo.field, echo.has_data_set), (C_ECHO_RQ, false));
         assert_eq!(Response::parse(&asked), Err(BadCommand::Request));

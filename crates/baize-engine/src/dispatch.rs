@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baize_core::{Clock, ErrorCode, Fault, Lane, Timestamp};
+use baize_core::{Clock, ErrorCode, Fault, Lane, StudyUid, Timestamp};
 use baize_models::Prediction;
 use baize_sched::{
     Action, Attachment, Batch, BatchId, Bucket, DeviceId, Event, ItemId, QueueId, Rejection, Scheduler,
@@ -45,12 +45,13 @@ pub(crate) struct Waiting {
     pub(crate) span: Span,
     lane: Lane,
     attachment: Attachment,
+    study: Option<StudyUid>,
     offered_at: Timestamp,
     _queued: Queued,
 }
 
 /// A request for admission.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Offer {
     /// Which of the engine's models.
     pub(crate) model: usize,
@@ -58,6 +59,7 @@ pub(crate) struct Offer {
     pub(crate) deadline: Timestamp,
     pub(crate) bytes: u64,
     pub(crate) attachment: Attachment,
+    pub(crate) study: Option<StudyUid>,
 }
 
 /// Why an image is not admitted.
@@ -165,6 +167,7 @@ impl Dispatcher {
             span: Span::current(),
             lane: offer.lane,
             attachment: offer.attachment,
+            study: offer.study,
             offered_at: self.clock.now(),
             _queued: self.metrics.queued(self.models.get(offer.model).map_or("", |name| name), offer.lane),
         };
@@ -196,6 +199,21 @@ impl Dispatcher {
     /// The device is done with a batch.
     pub(crate) fn batch_done(&self, batch: BatchId, service_time: Option<Duration>) {
         self.tell(Event::BatchDone { device: DEVICE, batch, service_time });
+    }
+
+    /// Raises what waits of a study; each is due within that time of its admission.
+    pub(crate) fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) {
+        let mut state = self.state();
+        let mut raised = Vec::new();
+        for (item, waiting) in &mut state.waiting {
+            if waiting.study.as_ref() == Some(study) {
+                waiting.lane = waiting.lane.raised_to(lane);
+                raised.push((*item, waiting.offered_at + due));
+            }
+        }
+        for (item, deadline) in raised {
+            self.drive(&mut state, Event::Raise { item, lane, deadline });
+        }
     }
 
     /// Admits nothing more, and gives up what nobody waits for and is not running: it is in the ledger.

@@ -144,6 +144,7 @@ impl Engine {
             wake,
             // After a start there may be any job in the ledger.
             stat_waits: AtomicBool::new(true),
+            raised: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             abandoned: CancellationToken::new(),

@@ -150,9 +150,11 @@ impl Shared {
         let request = Request {
             model,
             population,
-            lane: job.lane,
+            // It may have been raised since it was taken.
+            lane: job.lane.raised_to(self.ordered_lane(&job.identity.study)),
             deadline: job.deadline,
             attachment: Attachment::Detached,
+            study: Some(job.identity.study.clone()),
         };
         let slot = slot.insert(self.offer(&request, &header, &object)?);
         drop(loading);

@@ -74,6 +74,7 @@ impl Shared {
         accepted_at: Timestamp,
     ) -> Result<Acceptance, Fault> {
         let Header { identity, facts, digest, own_result } = header;
+        let lane = lane.raised_to(self.ordered_lane(&identity.study));
         let chosen = if own_result { Err(came_back()) } else { self.models.choose(&facts) };
         let (models, refusal) = match chosen {
             Ok(admitted) => (self.model_refs(admitted.iter().map(|(index, _)| *index)), None),

@@ -3,7 +3,7 @@
 //!
 //! [`Engine::start`] takes the loaded models and, for a server, the [`Storage`]; the engine then is the
 //! [`Intake`](baize_core::ports::Intake), [`Reader`](baize_core::ports::Reader),
-//! [`Events`](baize_core::ports::Events), [`ObjectViews`](baize_core::ports::ObjectViews) and
+//! [`Events`](baize_core::ports::Events), [`ObjectViews`](baize_core::ports::ObjectViews), [`Urgency`](baize_core::ports::Urgency) and
 //! [`HealthCheck`](baize_core::ports::HealthCheck) that the edges talk to. Without storage it only reads, as `baize infer` does.
 //!
 //! ```text
@@ -31,6 +31,7 @@ mod pool;
 mod post;
 mod read;
 mod shared;
+mod urgency;
 mod views;
 mod watch;
 

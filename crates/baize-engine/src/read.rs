@@ -49,7 +49,8 @@ impl Reader for Engine {
             return Err(Fault::new(ErrorCode::Internal, "no model was chosen and none refused"));
         };
         let deadline = arrived_at + shared.config.due.of(lane);
-        let request = Request { model, population, lane, deadline, attachment: Attachment::Attached };
+        let request =
+            Request { model, population, lane, deadline, attachment: Attachment::Attached, study: None };
         let model = shared.models.get(model).map(baize_models::Manifest::model);
         let analysis = async {
             debug!(stage = "received");

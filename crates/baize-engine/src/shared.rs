@@ -1,12 +1,12 @@
 //! What the parts of a running engine share, and the way of one image through them.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baize_core::ports::{Ledger, Spool};
-use baize_core::{Clock, ErrorClass, ErrorCode, Fault, Lane, Outcome, Population, Timestamp};
+use baize_core::{Clock, ErrorClass, ErrorCode, Fault, Lane, Outcome, Population, StudyUid, Timestamp};
 use baize_imaging::{Header, Image, Placement, decode, fit, read_header};
 use baize_sched::Attachment;
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::model::Models;
 use crate::pool::{Pool, Priority};
 use crate::post::{self, Analysis};
+use crate::urgency::Raised;
 use crate::{EngineConfig, Storage};
 
 /// First wait after storage failed; doubles up to [`LONGEST_BACKOFF`].
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Notify>,
     /// A STAT job was put into the ledger and not seen by the feeder yet.
     pub(crate) stat_waits: AtomicBool,
+    /// Studies that orders have made more urgent.
+    pub(crate) raised: Mutex<Raised>,
     /// Everything that draining waits for.
     pub(crate) tasks: TaskTracker,
     /// Nothing new is taken.
@@ -62,6 +65,8 @@ pub(crate) struct Request {
     pub(crate) lane: Lane,
     pub(crate) deadline: Timestamp,
     pub(crate) attachment: Attachment,
+    /// The study, where an order may still make it more urgent.
+    pub(crate) study: Option<StudyUid>,
 }
 
 /// An image that a model can take.
@@ -116,6 +121,7 @@ impl Shared {
                 .saturating_add(object.len() as u64)
                 .saturating_add(canvas),
             attachment: request.attachment,
+            study: request.study.clone(),
         })
     }
 

@@ -6,8 +6,8 @@ mod common;
 
 use std::sync::Arc;
 
-use baize_core::ports::{Event, Events as _, HealthCheck as _, Novelty};
-use baize_core::{ErrorCode, Lane, Outcome, SystemClock};
+use baize_core::ports::{Event, Events as _, HealthCheck as _, Novelty, Urgency as _};
+use baize_core::{ErrorCode, Lane, Outcome, StudyUid, SystemClock};
 use common::{Bench, Script, chest, config, eventually, fault, poison};
 use futures_util::StreamExt as _;
 
@@ -75,6 +75,37 @@ async fn stat_work_overtakes_routine_work_that_waits() {
     // Six routine images would have gone as four and two: the single one in front is the STAT image. In which order the
     // reports are then written, microseconds apart, is up to the threads.
     assert_eq!(bench.script.batches(), [1, 1, 4, 2], "the STAT image goes alone, before the others");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_raises_a_study_wherever_its_images_are() {
+    let mut config = config();
+    config.admission = baize_sched::Limits { jobs: 4, bytes: 1 << 30, stat_jobs: 1, stat_bytes: 0 };
+    let bench = Bench::start(config).await;
+    bench.occupy_device().await;
+    for seed in 1..=6 {
+        bench.accept(chest(seed).build(), Lane::Routine).await.unwrap();
+    }
+    eventually("routine memory is full", || bench.decoded() == 3.0).await;
+    let study = |seed: u64| StudyUid::parse(&chest(seed).study_uid()).unwrap();
+    // One that waits for the device, one that waits in the ledger, and one that is still to come.
+    assert!(bench.engine.raise(&study(2), Lane::Stat).await.unwrap());
+    assert!(bench.engine.raise(&study(6), Lane::Stat).await.unwrap());
+    assert!(!bench.engine.raise(&study(6), Lane::Urgent).await.unwrap(), "it is more urgent already");
+    assert!(!bench.engine.raise(&study(7), Lane::Stat).await.unwrap(), "it is not here yet");
+    let mut events = bench.engine.subscribe();
+    bench.accept(chest(7).build(), Lane::Routine).await.unwrap();
+    let Some(Event::Received { lane, .. }) = events.next().await else { panic!("nothing was received") };
+    assert_eq!(lane, Lane::Stat);
+    bench.script.open();
+    bench.reported(8).await;
+    let sops: Vec<String> =
+        bench.ledger.reports().iter().map(|report| report.instance.sop.as_str().to_owned()).collect();
+    let place = |seed: u64| sops.iter().position(|sop| *sop == chest(seed).sop_uid()).unwrap();
+    for routine in [1, 3, 4, 5] {
+        assert!(place(2) < place(routine) && place(7) < place(5), "{routine}: {sops:?}");
+    }
+    assert!(place(6) < place(5), "the one in the ledger is taken before routine work that came earlier");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub enum Role {
     /// Triage nurse: has patients assessed, sees the work list, searches the archive (no pixels), sees the findings and what comes in.
     Nurse,
-    /// Radiologist: reads findings, pictures and triage, may have an image read.
+    /// Radiologist: reads findings, pictures and triage, reviews and signs results, may have an image read.
     Radiologist,
     /// A system (PACS, HIS, workflow engine): stores, has images read and patients assessed, reads everything.
     Integrator,
@@ -76,6 +76,8 @@ pub(crate) enum Group {
     Triage,
     /// Triage as it was recorded.
     TriageRecord,
+    /// A physician's word on a result.
+    Review,
     /// What goes out to other systems.
     Outbox,
 }
@@ -94,6 +96,8 @@ impl Group {
             }
             Self::Retrieve | Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
             Self::Triage => Some(&[Nurse, Integrator, Admin]),
+            // Whoever signs must be a physician; a system that forwards a review does so with the physician's token.
+            Self::Review => Some(&[Radiologist, Admin]),
         }
     }
 

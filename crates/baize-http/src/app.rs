@@ -7,7 +7,8 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use baize_core::ports::{
-    Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Spool, Studies, StudyWatch,
+    Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Reviews, Spool, Studies,
+    StudyWatch,
 };
 use baize_core::{Clock, ErrorCode};
 use baize_desk::Desk;
@@ -36,6 +37,8 @@ pub struct Ports {
     pub reader: Arc<dyn Reader>,
     /// The work list and the findings.
     pub studies: Arc<dyn Studies>,
+    /// What physicians say of the findings.
+    pub reviews: Arc<dyn Reviews>,
     /// When a study is here as a whole.
     pub watch: Arc<dyn StudyWatch>,
     /// What was received, to be searched.

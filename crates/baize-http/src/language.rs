@@ -65,9 +65,11 @@ pub(crate) const fn prior_status(status: PriorStatus, language: Language) -> &'s
         }
         (PriorStatus::Unread, Chinese) => "既往检查没有可对比的分析结果。",
         (PriorStatus::Unread, English) => "The earlier study has no result to compare with.",
-        (PriorStatus::Doubtful, Chinese) => "患者编号相同，但姓名或性别不一致，未作对比，请核对患者身份。",
+        (PriorStatus::Doubtful, Chinese) => {
+            "患者编号相同，但姓名、出生日期或性别不一致，未作对比，请核对患者身份。"
+        }
         (PriorStatus::Doubtful, English) => {
-            "The Patient ID is the same but the name or sex is not: not compared. Check whose study it is."
+            "The Patient ID is the same but name, date of birth or sex is not: not compared. Check whose study it is."
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod tags {
     pub(crate) const ANATOMIC_REGION: Tag = (0x0008, 0x2218);
     pub(crate) const PATIENT_NAME: Tag = (0x0010, 0x0010);
     pub(crate) const PATIENT_ID: Tag = (0x0010, 0x0020);
+    pub(crate) const PATIENT_ID_ISSUER: Tag = (0x0010, 0x0021);
     pub(crate) const BIRTH_DATE: Tag = (0x0010, 0x0030);
     pub(crate) const SEX: Tag = (0x0010, 0x0040);
     pub(crate) const AGE: Tag = (0x0010, 0x1010);
@@ -81,6 +82,7 @@ pub(crate) mod tags {
         ANATOMIC_REGION,
         PATIENT_NAME,
         PATIENT_ID,
+        PATIENT_ID_ISSUER,
         BIRTH_DATE,
         SEX,
         AGE,

@@ -89,14 +89,15 @@ fn facts(attributes: &Attributes<'_>) -> Result<ImageFacts, Fault> {
         patient_id: attributes.text(tags::PATIENT_ID),
         patient_name: attributes.text(tags::PATIENT_NAME),
         accession: attributes.text(tags::ACCESSION),
-        study_date: study_date
-            .map(|date| format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day())),
+        study_date: study_date.map(day),
         study_description: attributes.text(tags::STUDY_DESCRIPTION),
         series_description: attributes.text(tags::SERIES_DESCRIPTION),
         protocol: attributes.text(tags::PROTOCOL),
         anatomic_region: region.and_then(|(_, meaning)| meaning),
         station: attributes.text(tags::STATION),
         burned_in_annotation: upper(tags::BURNED_IN).as_deref() == Some("YES"),
+        patient_id_issuer: attributes.text(tags::PATIENT_ID_ISSUER),
+        birth_date: attributes.code(tags::BIRTH_DATE).and_then(date).map(day),
     })
 }
 
@@ -112,6 +113,10 @@ fn view_of(meaning: &str) -> Option<String> {
         _ => return None,
     };
     Some(view.to_owned())
+}
+
+fn day(date: Date) -> String {
+    format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
 /// Patient's Age, or else the time from birth to the study.

@@ -165,7 +165,8 @@ impl Rules {
             let lane: Lane = rule.lane.parse().map_err(|problem| fail(format!("lane: {problem}")))?;
             if lane == Lane::Routine {
                 return Err(fail(
-                    "lane: a rule only raises the urgency, so routine has no effect; use urgent or stat".to_owned(),
+                    "lane: a rule only raises the urgency, so routine has no effect; use urgent or stat"
+                        .to_owned(),
                 ));
             }
             let when = When::new(&rule.when).map_err(fail)?;

@@ -111,7 +111,11 @@ fn a_file_that_does_not_hold_names_line_and_remedy() {
         ("[[route]]\nname = \"a\"\nwhen.description = \"\"", "line 1", "remove the key"),
         ("[[route]]\nname = \"a\"\nwhen.view = []", "line 1", "empty list"),
         ("[[route]]\nname = \" \"", "line 1", "name is empty"),
-        ("[[route]]\nname = \"a\"\n\n[[route]]\nname = \"b\"\nwhen.modality = [\"CR\"]", "line 4", "'a' in line 1"),
+        (
+            "[[route]]\nname = \"a\"\n\n[[route]]\nname = \"b\"\nwhen.modality = [\"CR\"]",
+            "line 4",
+            "'a' in line 1",
+        ),
         (
             "[[route]]\nname = \"a\"\nwhen.modality = [\"CR\", \"dx\"]\n[[route]]\nname = \"b\"\n\
              when.modality = [\"DX\"]\nwhen.view = [\"PA\"]",
@@ -144,7 +148,10 @@ fn a_model_that_is_not_installed_or_not_guarded_is_named() {
     let rules = Rules::parse(text, "routing.toml").unwrap();
     rules.check(&[model("cxr")], &[model("cxr")]).unwrap();
     let error = rules.check(&[model("hand")], &[]).unwrap_err().to_string();
-    assert!(error.contains("line 1") && error.contains("'cxr' is not installed; there are: hand@0.1.0"), "{error}");
+    assert!(
+        error.contains("line 1") && error.contains("'cxr' is not installed; there are: hand@0.1.0"),
+        "{error}"
+    );
     let error = rules.check(&[model("cxr")], &[]).unwrap_err().to_string();
     assert!(error.contains("no accepts.content"), "{error}");
 }

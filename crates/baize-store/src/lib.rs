@@ -33,5 +33,5 @@ mod spool;
 mod sqlite;
 
 pub use error::OpenError;
-pub use spool::{FolderSpool, SpoolConfig};
-pub use sqlite::{LedgerConfig, SqliteLedger};
+pub use spool::{FolderSpool, SpoolConfig, read_object};
+pub use sqlite::{LedgerConfig, LedgerReader, SqliteLedger};

@@ -67,10 +67,7 @@ pub(crate) fn load<P: DeserializeOwned + PartialEq, H: DeserializeOwned>(
     let Some(folder) = found else { return Ok(None) };
     let text = fs::read(folder.join("state.json")).with_context(|| format!("in {}", folder.display()))?;
     let other_settings = || {
-        format!(
-            "{} belongs to a run with other settings: give another --out or remove it",
-            folder.display()
-        )
+        format!("{} belongs to a run with other settings: give another --out or remove it", folder.display())
     };
     let state: State<P, H> = serde_json::from_slice(&text).with_context(other_settings)?;
     ensure!(state.plan == *plan, other_settings());

@@ -145,7 +145,12 @@ pub(crate) fn counts<const N: usize>(about: &str, classes: &[&str; N], counts: &
                 r##"<rect x="{x:.1}" y="{y:.1}" width="{cell}" height="{cell}" fill="{BLUE}" fill-opacity="{:.3}" stroke="{LINE}"/>"##,
                 share.sqrt() * 0.6
             );
-            body.push_str(&text(x + cell / 2.0, y + cell / 2.0 + 4.0, "text-anchor=\"middle\"", &count.to_string()));
+            body.push_str(&text(
+                x + cell / 2.0,
+                y + cell / 2.0 + 4.0,
+                "text-anchor=\"middle\"",
+                &count.to_string(),
+            ));
         }
     }
     let side = N as f64 * cell;

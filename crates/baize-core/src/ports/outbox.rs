@@ -17,6 +17,8 @@ pub struct Recipient {
     pub refused: bool,
     /// Whether it is told of images that could not be read, or on which the model could not run.
     pub failed: bool,
+    /// Whether it also gets the results of studies that are here only because we fetched them to compare with.
+    pub priors: bool,
 }
 
 /// Identifies a delivery in the ledger.
@@ -92,7 +94,8 @@ pub struct Delivery {
     pub changed_at: Timestamp,
     /// While waiting: when the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
-    /// The status that the peer last answered, such as 0x0000 or 0xB000 (PS3.7 annex C).
+    /// The status that the peer last answered, such as 0x0000 or 0xB000 (PS3.7 annex C). By STOW-RS it is the Warning
+    /// Reason or Failure Reason, which have the values of a C-STORE status.
     pub status: Option<u16>,
     /// What the peer or the network last said about it. Sent by a peer: show it, do not trust it.
     pub comment: Option<String>,

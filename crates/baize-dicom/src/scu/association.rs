@@ -1,19 +1,24 @@
 //! An association that we ask for (PS3.8 section 7.1), and messages on it.
 
+use std::collections::VecDeque;
+
 use dicom_ul::pdu::{
     AbortRQServiceProviderReason as AbortReason, AssociationAC, AssociationRJ, AssociationRJResult,
-    AssociationRJSource, AssociationRQ, PDataValueType, Pdu, PresentationContextProposed,
+    AssociationRJSource, AssociationRQ, PDataValue, PDataValueType, Pdu, PresentationContextProposed,
     PresentationContextResultReason, UserVariableItem,
 };
 use tracing::debug;
 
 use super::{LinkLost, ScuConfig};
+use crate::command::Response;
 use crate::transfer_syntax::unpadded;
 use crate::upper_layer::{APPLICATION_CONTEXT, BoxedStream, CAUTIOUS_MAX_PDU, Link, LinkError};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// Longest command set of an answer.
 const MAX_COMMAND_BYTES: usize = 16 * 1024;
+/// Longest data set that comes with an answer. An answer to a query holds some dozens of short values.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// Presentation context IDs are odd numbers from 1 to 255.
 const MAX_CONTEXTS: usize = 128;
 
@@ -45,6 +50,15 @@ pub(super) struct Association {
     contexts: Vec<Context>,
     peer_max_pdu: u32,
     last_message_id: u16,
+    /// Came in the same PDU as the end of the message before.
+    left_over: VecDeque<PDataValue>,
+}
+
+/// An answer: its command set, read, and the data set where it has one.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) response: Response,
+    pub(super) data_set: Option<Vec<u8>>,
 }
 
 impl Association {
@@ -99,7 +113,8 @@ impl Association {
             Err(error) => return Err(lost(&mut link, &error).await),
         };
         let peer_max_pdu = max_length(&accepted);
-        Ok(Self { link, contexts: agreed(&accepted, proposed), peer_max_pdu, last_message_id: 0 })
+        let contexts = agreed(&accepted, proposed);
+        Ok(Self { link, contexts, peer_max_pdu, last_message_id: 0, left_over: VecDeque::new() })
     }
 
     /// The accepted presentation context for a pair of syntaxes.
@@ -134,18 +149,7 @@ impl Association {
     pub(super) async fn receive_command(&mut self) -> Result<Vec<u8>, LinkLost> {
         let mut command = Vec::new();
         loop {
-            let values = match self.link.receive().await {
-                Ok(Pdu::PData { data }) => data,
-                Ok(Pdu::AbortRQ { .. }) => {
-                    return Err(LinkLost("the peer aborted the association".to_owned()));
-                }
-                Ok(_) => {
-                    self.link.abort(AbortReason::UnexpectedPdu).await;
-                    return Err(LinkLost("the peer sent something else than an answer".to_owned()));
-                }
-                Err(error) => return Err(lost(&mut self.link, &error).await),
-            };
-            for value in values {
+            for value in self.receive_values().await? {
                 let fits = command.len() + value.data.len() <= MAX_COMMAND_BYTES;
                 if value.value_type != PDataValueType::Command || !fits {
                     self.link.abort(AbortReason::UnexpectedPduParameter).await;
@@ -156,6 +160,62 @@ impl Association {
                     return Ok(command);
                 }
             }
+        }
+    }
+
+    /// Waits for an answer to one request, with the data set that may belong to it.
+    ///
+    /// # Errors
+    /// No answer, one to something else, or none that can be read; the association is over then.
+    pub(super) async fn receive_answer(&mut self, field: u16, message_id: u16) -> Result<Message, LinkLost> {
+        let command = self.receive_part(PDataValueType::Command, MAX_COMMAND_BYTES).await?;
+        let response = match Response::parse(&command) {
+            Ok(response) if response.field == field && response.message_id == message_id => response,
+            Ok(_) => {
+                self.abort().await;
+                return Err(LinkLost("the peer answered another request".to_owned()));
+            }
+            Err(error) => {
+                self.abort().await;
+                return Err(LinkLost(format!("the peer's answer cannot be read: {error}")));
+            }
+        };
+        let data_set = match response.has_data_set {
+            true => Some(self.receive_part(PDataValueType::Data, MAX_ANSWER_BYTES).await?),
+            false => None,
+        };
+        Ok(Message { response, data_set })
+    }
+
+    /// Waits for the fragments of a command set or of a data set.
+    async fn receive_part(&mut self, kind: PDataValueType, most: usize) -> Result<Vec<u8>, LinkLost> {
+        let mut part = Vec::new();
+        loop {
+            let Some(value) = self.left_over.pop_front() else {
+                let values = self.receive_values().await?;
+                self.left_over.extend(values);
+                continue;
+            };
+            if value.value_type != kind || part.len() + value.data.len() > most {
+                self.link.abort(AbortReason::UnexpectedPduParameter).await;
+                return Err(LinkLost("the peer's answer is out of order or too long".to_owned()));
+            }
+            part.extend_from_slice(&value.data);
+            if value.is_last {
+                return Ok(part);
+            }
+        }
+    }
+
+    async fn receive_values(&mut self) -> Result<Vec<PDataValue>, LinkLost> {
+        match self.link.receive().await {
+            Ok(Pdu::PData { data }) => Ok(data),
+            Ok(Pdu::AbortRQ { .. }) => Err(LinkLost("the peer aborted the association".to_owned())),
+            Ok(_) => {
+                self.link.abort(AbortReason::UnexpectedPdu).await;
+                Err(LinkLost("the peer sent something else than an answer".to_owned()))
+            }
+            Err(error) => Err(lost(&mut self.link, &error).await),
         }
     }
 

@@ -1,11 +1,16 @@
-//! The service class user: C-STORE of results to an archive, and C-ECHO.
+//! The service class user: C-STORE of results to an archive, C-FIND and C-MOVE of what it has, and C-ECHO.
 //!
 //! `association` asks for an association and what is agreed, `object` is an object as it goes over the wire, this file
-//! the operations. One association at a time and one operation at a time on it, so that an answer belongs to the one
+//! C-STORE and C-ECHO. `query` is what can be asked, `find` and `retrieve` ask it, `lookup` asks on behalf of the
+//! server. One association at a time and one operation at a time on it, so that an answer belongs to the one
 //! object that is out.
 
 mod association;
+mod find;
+mod lookup;
 mod object;
+mod query;
+mod retrieve;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +25,11 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use self::association::{Association, Proposal};
+pub use self::find::Findings;
+pub use self::lookup::{Archive, Worklist};
 use self::object::Outgoing;
+pub use self::query::{Answer, BadKey, Level, Query, QueryCharset};
+pub use self::retrieve::Wanted;
 use crate::command::{C_ECHO_RQ, C_STORE_RQ, Response, echo_request, store_request};
 use crate::upper_layer::BoxedStream;
 

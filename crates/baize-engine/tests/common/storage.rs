@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{Admission, Digest, Job, JobId, Ledger, Novelty, Spool, SpoolKey};
@@ -149,6 +150,18 @@ impl Ledger for MemoryLedger {
             pending.count() as u64
         };
         Ok(Lane::ALL.map(of))
+    }
+
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault> {
+        let mut books = self.0.lock().unwrap();
+        let open = books.jobs.iter_mut().filter(|(job, state)| {
+            job.identity.study == *study && job.lane < lane && *state != JobState::Done
+        });
+        let raised = open.map(|(job, _)| {
+            job.lane = lane;
+            job.deadline = job.deadline.min(job.accepted_at + due);
+        });
+        Ok(raised.count() > 0)
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the models found.
 
-use baize_core::ports::InstanceRecord;
+use baize_core::ports::{InstanceRecord, RecordedReview};
 use baize_core::{Finding, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ModelDto, PriorDto, time_text};
+use super::{ModelDto, PriorDto, ReviewDto, time_text};
 use crate::language;
 
 /// Sentences that belong to every set of findings.
@@ -64,9 +64,17 @@ pub(crate) struct InstanceFindingsDto {
 }
 
 impl InstanceFindingsDto {
-    pub(crate) fn of(record: &InstanceRecord, language: Language) -> Self {
-        let finished =
-            record.reports.iter().map(|report| ResultDto::of(report, Some(&record.identity), language));
+    /// With the newest of the `reviews` of each result; they may be those of the whole study.
+    pub(crate) fn of(record: &InstanceRecord, reviews: &[RecordedReview], language: Language) -> Self {
+        let finished = record.reports.iter().map(|report| {
+            let is_of = |recorded: &&RecordedReview| {
+                recorded.review.sop == record.identity.sop
+                    && Some(&recorded.review.model) == report.model.as_ref()
+            };
+            let newest = reviews.iter().filter(is_of).max_by_key(|recorded| recorded.sequence);
+            let review = newest.map(ReviewDto::of);
+            ResultDto { review, ..ResultDto::of(report, Some(&record.identity), language) }
+        });
         let pending = (0..record.pending).map(|_| ResultDto::pending());
         Self {
             series: record.identity.series.to_string(),
@@ -120,6 +128,8 @@ pub(crate) struct ResultDto {
     overlay: Option<String>,
     #[schema(example = "2026-03-01T08:30:01.500000Z")]
     finished_at: Option<String>,
+    /// What a physician said last of this result; null while nobody has. The result itself never changes.
+    review: Option<ReviewDto>,
 }
 
 impl ResultDto {
@@ -164,6 +174,7 @@ impl ResultDto {
             caveats: Vec::new(),
             overlay: None,
             finished_at: None,
+            review: None,
         }
     }
 }

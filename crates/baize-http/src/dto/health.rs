@@ -58,6 +58,10 @@ impl ModelDto {
     pub(crate) fn of(model: &ModelRef) -> Self {
         Self { id: model.id.clone(), version: model.version.clone() }
     }
+
+    pub(crate) fn model(self) -> ModelRef {
+        ModelRef { id: self.id, version: self.version }
+    }
 }
 
 /// What was built.

@@ -8,6 +8,7 @@ mod outbox;
 mod prior;
 mod problem;
 mod query;
+mod review;
 mod stow;
 mod study;
 mod time;
@@ -20,6 +21,7 @@ pub(crate) use outbox::{DeliveryDto, DeliveryListDto, OutboxQuery, delivery_stat
 pub(crate) use prior::{PriorDto, PriorStatus};
 pub(crate) use problem::{FieldErrorDto, ProblemDto};
 pub(crate) use query::{LaneQuery, OverlayQuery, StudiesQuery};
+pub(crate) use review::{ReviewDto, ReviewListDto, ReviewRequestDto};
 pub(crate) use stow::StowResponse;
 pub(crate) use study::{ExpectedDto, StudyDto, StudyListDto};
 pub(crate) use time::{parse_time, time_text};

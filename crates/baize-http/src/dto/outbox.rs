@@ -78,7 +78,8 @@ pub(crate) struct DeliveryDto {
     /// While waiting: when the next attempt is due.
     #[schema(example = "2026-03-01T08:31:32.400000Z")]
     next_attempt_at: Option<String>,
-    /// The status that the peer last answered, in hexadecimal (PS3.7 annex C); null where it did not answer.
+    /// The status that the peer last answered, in hexadecimal (PS3.7 annex C); by STOW-RS its Failure Reason or Warning
+    /// Reason, which have the same values. Null where it did not answer, or only with an HTTP status: see `comment`.
     #[schema(example = "A700")]
     status: Option<String>,
     /// What the peer or the network last said about it.

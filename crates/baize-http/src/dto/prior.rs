@@ -18,7 +18,7 @@ pub(crate) enum PriorStatus {
     Compared,
     /// It has no result of a model that read this study too.
     Unread,
-    /// Its Patient ID is the same but its name or sex is another: it is not compared.
+    /// Its Patient ID is the same but its name, date of birth or sex is another: it is not compared.
     Doubtful,
 }
 

@@ -46,11 +46,13 @@ pub(crate) async fn of_study(
     if instances.is_empty() {
         return Err(unknown_study());
     }
+    let reviews = app.ports.reviews.reviews(&study).await?;
+    let of_record = |record| InstanceFindingsDto::of(record, &reviews, language);
     let body = StudyFindingsDto {
         study: study.to_string(),
         notices: NoticesDto::of(language),
         prior: prior(&app, &study, &instances, language).await?,
-        instances: instances.iter().map(|record| InstanceFindingsDto::of(record, language)).collect(),
+        instances: instances.iter().map(of_record).collect(),
     };
     Ok(([(CONTENT_LANGUAGE, language::tag(language))], Json(body)))
 }

@@ -8,6 +8,7 @@ mod health;
 mod infer;
 mod outbox;
 mod overlay;
+mod reviews;
 mod studies;
 mod triage;
 
@@ -72,7 +73,8 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),
-        (Group::Findings, group().routes(routes!(findings::of_study))),
+        (Group::Findings, group().routes(routes!(findings::of_study)).routes(routes!(reviews::of_image))),
+        (Group::Review, group().routes(routes!(reviews::add))),
         (Group::Pictures, group().routes(routes!(overlay::overlay))),
         (Group::Events, group().routes(routes!(events::events))),
         (

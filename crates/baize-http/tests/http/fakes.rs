@@ -6,9 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use async_trait::async_trait;
 use baize_core::ports::{
     Acceptance, Appended, Archive, ArchiveQuery, ArchiveRow, Arrival, Bulk, Delivery, DeliveryId,
-    DeliveryQuery, DeliveryState, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify,
-    InstanceRecord, Intake, Novelty, ObjectViews, Outbox, Progress, Reader, Reading, Rendering, Spool,
-    SpoolKey, Studies, StudySummary, StudyWatch, TriageEntry, TriageRecords, VisitId,
+    DeliveryQuery, DeliveryState, Digest, Door, Event, EventStream, Events, FindingOpinion, Health,
+    HealthCheck, Identify, InstanceRecord, Intake, Novelty, ObjectViews, Outbox, Progress, Reader, Reading,
+    RecordedReview, Rendering, Review, Reviewed, Reviews, Spool, SpoolKey, Studies, StudySummary, StudyWatch,
+    TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) triage: Mutex<Vec<TriageEntry>>,
     pub(crate) triage_is_broken: AtomicBool,
     pub(crate) deliveries: Mutex<Vec<Delivery>>,
+    pub(crate) reviews: Mutex<Vec<RecordedReview>>,
     pub(crate) ready: AtomicBool,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) micros: AtomicU64,
@@ -65,6 +67,7 @@ impl World {
             triage: Mutex::default(),
             triage_is_broken: AtomicBool::new(false),
             deliveries: Mutex::default(),
+            reviews: Mutex::default(),
             ready: AtomicBool::new(true),
             events: broadcast::channel(16).0,
             micros: AtomicU64::new(NOW.as_micros()),
@@ -440,6 +443,47 @@ impl Outbox for World {
             }
             delivery.clone()
         }))
+    }
+}
+
+/// Every result of the findings above may be reviewed; that of `1.2.3` failed.
+#[async_trait]
+impl Reviews for World {
+    async fn review(&self, review: Review) -> Result<Reviewed, Fault> {
+        let records = self.instances(&review.study).await?;
+        let Some(record) = records.iter().find(|record| record.identity.sop == review.sop) else {
+            return Ok(Reviewed::UnknownImage);
+        };
+        let of_model = |report: &&Report| report.model.as_ref() == Some(&review.model);
+        match record.reports.iter().find(of_model).map(|report| &report.outcome) {
+            None => return Ok(Reviewed::NoSuchResult),
+            Some(Outcome::Analysed { findings, .. }) => {
+                let unknown = review
+                    .findings
+                    .iter()
+                    .find(|opinion| !findings.iter().any(|finding| finding.code.value == opinion.value));
+                if let Some(FindingOpinion { scheme, value, .. }) = unknown.cloned() {
+                    return Ok(Reviewed::NoSuchFinding { scheme, value });
+                }
+            }
+            Some(_) => return Ok(Reviewed::NotAnalysed),
+        }
+        let mut reviews = self.reviews.lock().unwrap();
+        if let Some(last) = reviews.last().filter(|last| last.review.says_the_same(&review)) {
+            return Ok(Reviewed::Repeated(last.clone()));
+        }
+        let recorded = RecordedReview { sequence: u32::try_from(reviews.len()).unwrap() + 1, review };
+        reviews.push(recorded.clone());
+        Ok(Reviewed::Kept(recorded))
+    }
+
+    async fn reviews(&self, study: &StudyUid) -> Result<Vec<RecordedReview>, Fault> {
+        let reviews = self.reviews.lock().unwrap();
+        Ok(reviews.iter().filter(|recorded| recorded.review.study == *study).cloned().collect())
+    }
+
+    async fn reviewed_studies(&self, _: Option<Timestamp>) -> Result<Vec<StudyUid>, Fault> {
+        unreachable!("the edge exports nothing")
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         reader: world.clone(),
         studies: world.clone(),
         watch: world.clone(),
+        reviews: world.clone(),
         archive: world.clone(),
         views: world.clone(),
         spool: world.clone(),

@@ -20,6 +20,7 @@ mod openapi;
 mod outbox;
 mod over_tcp;
 mod reading;
+mod reviews;
 mod stow;
 mod system;
 mod tokens;

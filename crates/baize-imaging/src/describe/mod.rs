@@ -18,7 +18,7 @@ use crate::Limits;
 use crate::attributes::tags;
 use crate::element::{Element, PIXEL_TAGS, Tag, Walk, malformed};
 use crate::part10;
-use crate::syntax::Encoding;
+use crate::syntax::{self, Encoding};
 use crate::text::Charset;
 
 pub use bulk::bulk;
@@ -75,6 +75,18 @@ pub fn header(start: &[u8], limits: &Limits) -> Result<Option<String>, Fault> {
         Ok(_) => Ok(Some(Value::Object(attributes).to_string())),
         Err(_) => Ok(None),
     }
+}
+
+/// The attributes of a data set that is no file, such as an answer to a query, without large values.
+///
+/// # Errors
+/// `MalformedObject`.
+pub fn data_set(bytes: &[u8], transfer_syntax: &str) -> Result<Map<String, Value>, Fault> {
+    let mut attributes = Map::new();
+    let writer = Writer { bulk_url: None, signed: false };
+    let walk = Walk::new(bytes, syntax::encoding(transfer_syntax));
+    writer.data_set(walk, &Charset::declared(None), "", 0, &mut attributes)?;
+    Ok(attributes)
 }
 
 /// What is the same for all values of an object.

@@ -249,7 +249,8 @@ impl Gate {
         GateLook {
             gate: self.model.clone(),
             class: class.map_or_else(String::new, |class| class.id.clone()),
-            name: class.map_or_else(|| Text { zh: String::new(), en: String::new() }, |class| class.name.to_text()),
+            name: class
+                .map_or_else(|| Text { zh: String::new(), en: String::new() }, |class| class.name.to_text()),
             probability: look.probabilities.get(best).copied().unwrap_or(0.0),
         }
     }
@@ -265,11 +266,14 @@ impl Gate {
             return Err(Fault::new(ErrorCode::PoorQuality, reason));
         }
         let is_wanted = |class: &ClassFile| wanted.contains(&class.id);
-        let of_wanted = || self.manifest.classes.iter().zip(&look.probabilities).filter(|(class, _)| is_wanted(class));
+        let of_wanted =
+            || self.manifest.classes.iter().zip(&look.probabilities).filter(|(class, _)| is_wanted(class));
         let probability: f32 = of_wanted().map(|(_, probability)| probability).sum();
         let distances = self.manifest.classes.iter().zip(&look.distances);
-        let nearest =
-            distances.filter(|(class, _)| is_wanted(class)).map(|(_, far)| *far).fold(f32::INFINITY, f32::min);
+        let nearest = distances
+            .filter(|(class, _)| is_wanted(class))
+            .map(|(_, far)| *far)
+            .fold(f32::INFINITY, f32::min);
         let names: Vec<&str> = of_wanted().map(|(class, _)| class.name.en.as_str()).collect();
         let names = names.join(" or ");
         if probability >= pass.probability && nearest <= pass.distance {

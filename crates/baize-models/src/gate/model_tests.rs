@@ -60,7 +60,12 @@ fn fine() -> Quality {
 }
 
 fn look(probabilities: [f32; 3]) -> Look {
-    Look { probabilities: probabilities.to_vec(), distances: vec![1.0, 9.0, 9.0], likeness: 0.8, quality: fine() }
+    Look {
+        probabilities: probabilities.to_vec(),
+        distances: vec![1.0, 9.0, 9.0],
+        likeness: 0.8,
+        quality: fine(),
+    }
 }
 
 #[test]
@@ -111,7 +116,9 @@ fn a_value_that_is_no_number_never_passes() {
 #[test]
 fn every_image_gets_an_answer_in_range() {
     let gate = gate();
-    for image in [Array2::zeros((32, 32)), Array2::from_elem((32, 32), f32::NAN), Array2::from_elem((32, 32), 1e30)] {
+    for image in
+        [Array2::zeros((32, 32)), Array2::from_elem((32, 32), f32::NAN), Array2::from_elem((32, 32), 1e30)]
+    {
         let look = gate.look(image.view(), image.view()).unwrap();
         let total: f32 = look.probabilities.iter().sum();
         assert!((total - 1.0).abs() < 1e-4, "{look:?}");

@@ -179,7 +179,13 @@ impl Hospital {
 
 pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Courier>) -> Destination {
     Destination {
-        recipient: Recipient { name: name.into(), analysed: true, refused: true, failed: true },
+        recipient: Recipient {
+            name: name.into(),
+            analysed: true,
+            refused: true,
+            failed: true,
+            priors: false,
+        },
         courier,
         concurrency: NonZeroUsize::new(concurrency).unwrap(),
     }

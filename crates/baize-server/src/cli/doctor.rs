@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baize_core::Language;
+use baize_core::ports::LinkLost;
 use baize_models::{Catalog, Compute};
 use baize_triage::rules::Status;
 
 use super::language::{self, pick};
 use super::{EXIT_FAILURE, say};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Destination};
 use crate::wiring;
 
 /// Prints one line per thing looked at; fails when the server would not start.
@@ -31,6 +32,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         storage(&config, reader),
         dimse(&config, reader),
         destinations(&config, reader),
+        asked(&config, reader),
     ];
     Ok(if healthy.into_iter().all(|sound| sound) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
 }
@@ -197,6 +199,55 @@ fn destinations(config: &Config, reader: Language) -> bool {
         ));
         return true;
     }
+    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
+        let ask = |one| (one, runtime.block_on(answer_of(config, one)));
+        config.destinations.iter().map(ask).collect::<Vec<_>>()
+    });
+    let answers = match asked {
+        Ok(answers) => answers,
+        Err(error) => {
+            bad(&format!("{label}: {error}"));
+            return false;
+        }
+    };
+    let mut sound = true;
+    for (destination, answer) in answers {
+        let name = &destination.name;
+        let tls = if destination.tls.is_some() { ", TLS" } else { "" };
+        let address = match &destination.stow {
+            Some(url) => url.clone(),
+            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
+        };
+        match answer {
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address})")),
+            Err(mistake) => {
+                bad(&format!("{label}: {mistake:#}"));
+                sound = false;
+            }
+            Ok(Err(lost)) => {
+                let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");
+                bad(&format!("{label}: {name} ({address}) {mute}: {lost}"));
+            }
+        }
+    }
+    sound
+}
+
+/// Asks a destination by the way that its results take.
+///
+/// # Errors
+/// A setting that does not hold, as against a system that does not answer.
+async fn answer_of(config: &Config, destination: &Destination) -> anyhow::Result<Result<(), LinkLost>> {
+    Ok(match &destination.stow {
+        Some(url) => wiring::stow(destination, url)?.probe().await,
+        None => wiring::scu(config, destination)?.echo().await,
+    })
+}
+
+/// Asks the systems that get no results, and says what is asked of whom. One that does not answer is no reason for the
+/// server not to start.
+fn asked(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "节点", "node");
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -204,29 +255,28 @@ fn destinations(config: &Config, reader: Language) -> bool {
             return false;
         }
     };
-    let mut sound = true;
-    for destination in &config.destinations {
-        let (name, address) = (&destination.name, &destination.address);
-        let scu = match wiring::scu(config, destination) {
-            Ok(scu) => scu,
-            Err(error) => {
-                bad(&format!("{label}: {error:#}"));
-                sound = false;
-                continue;
-            }
-        };
-        match runtime.block_on(scu.echo()) {
-            Ok(()) => {
-                let tls = if destination.tls.is_some() { ", TLS" } else { "" };
-                good(&format!("{label}: {name} ({address}, {}{tls})", destination.ae_title));
-            }
-            Err(lost) => {
-                let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");
-                bad(&format!("{label}: {name} ({address}) {mute}: {lost}"));
-            }
+    for node in &config.nodes {
+        let place = format!("{label}: {} ({}, {})", node.name, node.address, node.ae_title);
+        match wiring::peer(config, &node.name).map(|peer| runtime.block_on(peer.scu.echo())) {
+            Ok(Ok(())) => good(&place),
+            Ok(Err(lost)) => bad(&format!("{place} {}: {lost}", pick(reader, "没有应答", "does not answer"))),
+            Err(error) => bad(&format!("{place}: {error:#}")),
         }
     }
-    sound
+    if config.priors.from.is_empty() {
+        say(pick(
+            reader,
+            "  未配置既往检查来源：不调取既往检查",
+            "  no archive is asked for earlier studies",
+        ));
+    } else {
+        let names = config.priors.from.join(", ");
+        good(&format!("{}: {names}", pick(reader, "既往检查来源", "earlier studies from")));
+    }
+    if let Some(name) = &config.worklist.node {
+        good(&format!("{}: {name}", pick(reader, "检查工作列表", "worklist")));
+    }
+    true
 }
 
 fn storage(config: &Config, reader: Language) -> bool {

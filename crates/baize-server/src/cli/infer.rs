@@ -184,7 +184,7 @@ async fn read_file(path: &Path, largest: u64) -> Result<Bytes, Fault> {
 }
 
 /// The files named, and all below the folders named, in a stable order.
-fn list_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn list_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,6 +1,9 @@
 //! The verbs of the command line.
 
+mod deidentify;
+mod dicom;
 mod doctor;
+mod export;
 mod hl7;
 mod infer;
 mod key;
@@ -60,6 +63,10 @@ enum Verb {
     Infer(Configured<infer::Infer>),
     /// Assesses patients offline: JSON lines in, JSON lines out.
     Triage(Configured<triage::Triage>),
+    /// De-identifies DICOM files (PS3.15 Basic Profile).
+    Deidentify(Configured<deidentify::Deidentify>),
+    /// Writes what was gathered into data sets.
+    Export(export::Export),
     /// Trains a model.
     Train(train::Train),
     /// Evaluates a model on a labelled set.
@@ -68,9 +75,11 @@ enum Verb {
     Models(models::Models),
     /// Says which device and models are there and what is misconfigured.
     Doctor(ConfigurationFlags),
+    /// Asks the archives and worklists of the configuration.
+    Dicom(dicom::Dicom),
     /// Checks HL7 v2 messages.
     Hl7(hl7::Hl7),
-    /// Makes an API key.
+    /// Makes an API key, or a key for de-identification.
     Key(key::Key),
 }
 
@@ -93,10 +102,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Serve(serve) => serve.verb.run(sound(serve.configuration.load()?)?),
         Verb::Infer(infer) => infer.verb.run(sound(infer.configuration.load()?)?),
         Verb::Triage(triage) => triage.verb.run(sound(triage.configuration.load()?)?),
+        Verb::Deidentify(verb) => verb.verb.run(sound(verb.configuration.load()?)?),
+        Verb::Export(export) => export.run(),
         Verb::Train(train) => train.run(),
         Verb::Eval(eval) => eval.run(),
         Verb::Models(models) => models.run(),
         Verb::Doctor(configuration) => doctor::run(configuration.load()),
+        Verb::Dicom(dicom) => dicom.run(),
         Verb::Hl7(hl7) => hl7.run(),
         Verb::Key(key) => key.run(),
     }

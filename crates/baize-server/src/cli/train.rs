@@ -101,7 +101,8 @@ impl Eval {
                 let config = configuration.load()?;
                 telemetry::install(&config.log)?;
                 let gate = gate::newest(&config.models.weights_dir)?;
-                let gate = gate.context("no gate is installed: there is no folder gate in models.weights_dir")?;
+                let gate =
+                    gate.context("no gate is installed: there is no folder gate in models.weights_dir")?;
                 say(&evaluation.run(&gate)?.to_string());
             }
             EvalWhat::Triage { evaluation, configuration } => {

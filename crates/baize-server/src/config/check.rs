@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Config, PeerTls};
+use super::{Config, Destination, PeerTls, lookups};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
 /// when the server may start.
@@ -12,6 +12,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     http(config, &mut found);
     dimse(config, &mut found);
     destinations(config, &mut found);
+    lookups::check(config, &mut found);
     triage(config, &mut found);
     sizes(config, &mut found);
     found
@@ -125,13 +126,13 @@ fn dimse(config: &Config, found: &mut Vec<String>) {
     }
 }
 
-fn file(key: &str, path: Option<&PathBuf>, found: &mut Vec<String>) {
+pub(super) fn file(key: &str, path: Option<&PathBuf>, found: &mut Vec<String>) {
     if let Some(path) = path.filter(|path| !path.is_file()) {
         found.push(format!("{key}: there is no file {}", path.display()));
     }
 }
 
-fn peer_tls(key: &str, tls: &PeerTls, found: &mut Vec<String>) {
+pub(super) fn peer_tls(key: &str, tls: &PeerTls, found: &mut Vec<String>) {
     file(&format!("{key}.ca"), Some(&tls.ca), found);
     file(&format!("{key}.certificate"), tls.certificate.as_ref(), found);
     file(&format!("{key}.key"), tls.key.as_ref(), found);
@@ -140,7 +141,7 @@ fn peer_tls(key: &str, tls: &PeerTls, found: &mut Vec<String>) {
     }
 }
 
-fn ae_title(key: &str, title: &str, found: &mut Vec<String>) {
+pub(super) fn ae_title(key: &str, title: &str, found: &mut Vec<String>) {
     let printable = title.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\');
     if title.trim().is_empty() || title.len() > 16 || !printable {
         found.push(format!(
@@ -162,14 +163,21 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
         if config.destinations[..index].iter().any(|earlier| earlier.name == *name) {
             found.push(format!("{}: '{name}' is there twice; give each destination its own", key("name")));
         }
-        let port = destination.address.rsplit_once(':').and_then(|(host, port)| {
-            (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten().filter(|port| *port > 0)
-        });
-        if port.is_none() {
-            let address = &destination.address;
-            found.push(format!("{}: '{address}' is not host:port, such as pacs:104", key("address")));
+        match &destination.stow {
+            Some(url) => stow(&key, destination, url, found),
+            None => {
+                address(&key("address"), &destination.address, found);
+                ae_title(&key("ae_title"), &destination.ae_title, found);
+                for (name, file) in [
+                    ("authorization_file", &destination.authorization_file),
+                    ("ca_file", &destination.ca_file),
+                ] {
+                    if file.is_some() {
+                        found.push(format!("{} is for a destination with stow only; remove it", key(name)));
+                    }
+                }
+            }
         }
-        ae_title(&key("ae_title"), &destination.ae_title, found);
         if let Some(title) = &destination.calling_ae_title {
             ae_title(&key("calling_ae_title"), title, found);
         }
@@ -195,6 +203,46 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
             if seconds == 0 {
                 found.push(format!("{} must be at least 1", key(name)));
             }
+        }
+    }
+}
+
+pub(super) fn address(key: &str, address: &str, found: &mut Vec<String>) {
+    let port = address.rsplit_once(':').and_then(|(host, port)| {
+        (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten().filter(|port| *port > 0)
+    });
+    if port.is_none() {
+        found.push(format!("{key}: '{address}' is not host:port, such as pacs:104"));
+    }
+}
+
+/// A destination that gets results by STOW-RS.
+fn stow(key: &dyn Fn(&str) -> String, destination: &Destination, url: &str, found: &mut Vec<String>) {
+    if !destination.address.is_empty() || !destination.ae_title.is_empty() {
+        found.push(format!(
+            "{}: results go either by stow or by address and ae_title; remove one of the two",
+            key("stow")
+        ));
+    }
+    let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+    let host = authority.split('/').next().unwrap_or_default();
+    if host.is_empty() || host.contains('@') || url.ends_with('/') || url.contains(['?', '#', ' ']) {
+        found.push(format!(
+            "{}: '{url}' must be the root of a DICOMweb service without a slash at its end, such as \
+             https://pacs.hospital.example/dicom-web; a login goes into authorization_file",
+            key("stow")
+        ));
+    }
+    let loopback = ["127.0.0.1", "localhost", "[::1]"];
+    let is_local = loopback.iter().any(|name| host == *name || host.starts_with(&format!("{name}:")));
+    if url.starts_with("http://") && !is_local {
+        found.push(format!("{}: '{url}' would carry patient data in clear text: use https://", key("stow")));
+    }
+    for (name, file) in
+        [("authorization_file", &destination.authorization_file), ("ca_file", &destination.ca_file)]
+    {
+        if let Some(path) = file.as_ref().filter(|path| !path.is_file()) {
+            found.push(format!("{}: there is no file {}", key(name), path.display()));
         }
     }
 }
@@ -274,7 +322,7 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ApiKey, Destination, DimseTls};
+    use crate::config::{ApiKey, DimseTls};
 
     fn pacs() -> Destination {
         toml::from_str("name = 'pacs'\naddress = 'pacs.hospital.example:104'\nae_title = 'PACS'").unwrap()
@@ -291,6 +339,24 @@ mod tests {
 
     fn to_nobody() -> PeerTls {
         PeerTls { ca: "nowhere.pem".into(), certificate: None, key: None, server_name: None }
+    }
+
+    fn stow(url: &str) -> Destination {
+        toml::from_str(&format!("name = 'cloud'\nstow = '{url}'")).unwrap()
+    }
+
+    #[test]
+    fn a_stow_destination_needs_a_url_and_encryption() {
+        for good in ["https://pacs/dicom-web", "https://pacs:8043/a/b", "http://127.0.0.1:8042/dicom-web"] {
+            let config = Config { destinations: vec![stow(good)], ..Config::default() };
+            assert_eq!(problems(&config), Vec::<String>::new(), "{good}");
+        }
+        for bad in
+            ["pacs", "https://", "https://pacs/", "https://u:p@pacs/x", "https://pacs/?a=b", "http://pacs/x"]
+        {
+            let config = Config { destinations: vec![stow(bad)], ..Config::default() };
+            assert_eq!(problems(&config).len(), 1, "{bad}");
+        }
     }
 
     #[test]
@@ -356,6 +422,16 @@ mod tests {
             }),
             ("destinations[0].concurrency", |c| {
                 c.destinations = vec![Destination { concurrency: 0, ..pacs() }];
+            }),
+            ("destinations[0].stow", |c| {
+                c.destinations = vec![Destination { stow: Some("https://pacs/dicom-web".into()), ..pacs() }];
+            }),
+            ("destinations[0].stow", |c| c.destinations = vec![stow("http://pacs/dicom-web")]),
+            ("destinations[0].authorization_file", |c| {
+                c.destinations = vec![Destination {
+                    authorization_file: Some("nowhere".into()),
+                    ..stow("https://pacs/dicom-web")
+                }];
             }),
             ("outbox.retry_cap_seconds", |c| c.outbox.retry_cap_seconds = 0),
             ("triage.rules_dir", |c| c.triage.rules_dir = Some("nowhere".into())),

@@ -4,6 +4,7 @@
 
 mod check;
 mod layers;
+mod lookups;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +26,9 @@ pub(crate) struct Config {
     pub dimse: Dimse,
     pub outbox: Outbox,
     pub destinations: Vec<Destination>,
+    pub nodes: Vec<Node>,
+    pub priors: Priors,
+    pub worklist: Worklist,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -149,15 +153,26 @@ pub(crate) struct Outbox {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     pub name: String,
+    /// Empty where results go by STOW-RS.
+    #[serde(default)]
     pub address: String,
+    /// Empty where results go by STOW-RS.
+    #[serde(default)]
     pub ae_title: String,
     pub calling_ae_title: Option<String>,
+    #[serde(default)]
+    pub query_charset: QueryCharset,
+    pub stow: Option<String>,
+    pub authorization_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
     #[serde(default = "yes")]
     pub analysed: bool,
     #[serde(default)]
     pub refused: bool,
     #[serde(default = "yes")]
     pub failed: bool,
+    #[serde(default)]
+    pub priors: bool,
     #[serde(default = "one")]
     pub concurrency: usize,
     #[serde(default = "destination_max_pdu")]
@@ -169,7 +184,7 @@ pub(crate) struct Destination {
     pub tls: Option<PeerTls>,
 }
 
-/// `[destinations.tls]`: how to speak TLS to a peer.
+/// `[destinations.tls]` and `[nodes.tls]`: how to speak TLS to a peer.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PeerTls {
@@ -177,6 +192,53 @@ pub(crate) struct PeerTls {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub server_name: Option<String>,
+}
+
+/// `[[nodes]]`: a system that is asked and gets no results.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Node {
+    pub name: String,
+    pub address: String,
+    pub ae_title: String,
+    pub calling_ae_title: Option<String>,
+    #[serde(default)]
+    pub query_charset: QueryCharset,
+    #[serde(default = "destination_max_pdu")]
+    pub max_pdu: u32,
+    #[serde(default = "connect_timeout_seconds")]
+    pub connect_timeout_seconds: u64,
+    #[serde(default = "response_timeout_seconds")]
+    pub response_timeout_seconds: u64,
+    pub tls: Option<PeerTls>,
+}
+
+/// The character set of questions that are not ASCII.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub(crate) enum QueryCharset {
+    #[default]
+    #[serde(rename = "ISO_IR 192")]
+    IsoIr192,
+    #[serde(rename = "GB18030")]
+    Gb18030,
+}
+
+/// `[priors]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Priors {
+    pub from: Vec<String>,
+    pub most: usize,
+    pub months: u32,
+    pub same_modality: bool,
+    pub same_body_part: bool,
+}
+
+/// `[worklist]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Worklist {
+    pub node: Option<String>,
 }
 
 fn yes() -> bool {
@@ -315,6 +377,12 @@ impl Default for Outbox {
     }
 }
 
+impl Default for Priors {
+    fn default() -> Self {
+        Self { from: Vec::new(), most: 3, months: 60, same_modality: true, same_body_part: true }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { max_object_mib: 256, max_pixels: 100_000_000, receive_budget_mib: 512 }
@@ -407,9 +475,14 @@ mod tests {
                 address: String::new(),
                 ae_title: String::new(),
                 calling_ae_title: Some(String::new()),
+                query_charset: QueryCharset::Gb18030,
+                stow: Some(String::new()),
+                authorization_file: Some(PathBuf::new()),
+                ca_file: Some(PathBuf::new()),
                 analysed: true,
                 refused: false,
                 failed: true,
+                priors: false,
                 concurrency: 1,
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
@@ -430,6 +503,23 @@ mod tests {
                 }),
                 ..Dimse::default()
             },
+            nodes: vec![Node {
+                name: String::new(),
+                address: String::new(),
+                ae_title: String::new(),
+                calling_ae_title: Some(String::new()),
+                query_charset: QueryCharset::Gb18030,
+                max_pdu: 1,
+                connect_timeout_seconds: 1,
+                response_timeout_seconds: 1,
+                tls: Some(PeerTls {
+                    ca: "c".into(),
+                    certificate: Some("c".into()),
+                    key: Some("k".into()),
+                    server_name: Some("n".into()),
+                }),
+            }],
+            worklist: Worklist { node: Some(String::new()) },
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();

@@ -2,13 +2,16 @@
 
 mod edges;
 mod engine;
+mod lookup;
 mod outbox;
+mod peers;
 mod server;
 mod triage;
 
 pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, offline_engine};
-pub(crate) use outbox::scu;
+pub(crate) use outbox::{scu, stow};
+pub(crate) use peers::{Peer, peer};
 pub(crate) use server::Server;
 pub(crate) use triage::{triage, triage_model_folder};
 

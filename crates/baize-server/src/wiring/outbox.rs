@@ -15,6 +15,7 @@ use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
 use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
 use baize_store::{FolderSpool, SqliteLedger};
+use baize_stow::{StowClient, StowConfig};
 use tracing::info;
 
 use super::edges;
@@ -79,7 +80,13 @@ fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSp
     let limits = image_limits(config);
     let filing = Filing::new(spool.clone(), ledger.clone(), Arc::new(SystemClock), limits);
     Destination {
-        recipient: Recipient { name: OWN_ARCHIVE.into(), analysed: true, refused: false, failed: true },
+        recipient: Recipient {
+            name: OWN_ARCHIVE.into(),
+            analysed: true,
+            refused: false,
+            failed: true,
+            priors: true,
+        },
         courier: Arc::new(filing),
         concurrency: NonZeroUsize::MIN,
     }
@@ -92,14 +99,33 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
+            priors: destination.priors,
         },
-        courier: Arc::new(scu(config, destination)?),
+        courier: match &destination.stow {
+            Some(url) => Arc::new(stow(destination, url)?),
+            None => Arc::new(scu(config, destination)?),
+        },
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })
 }
 
-/// The way to a destination. Reads certificates.
+/// The way to a destination that gets results by STOW-RS.
+///
+/// # Errors
+/// An address or a file of authorities that does not hold, with its key.
+pub(crate) fn stow(destination: &config::Destination, url: &str) -> anyhow::Result<StowClient> {
+    let config = StowConfig {
+        url: url.to_owned(),
+        authorization_file: destination.authorization_file.clone(),
+        ca_file: destination.ca_file.clone(),
+        connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
+        response_timeout: Duration::from_secs(destination.response_timeout_seconds),
+    };
+    StowClient::new(config).with_context(|| format!("destination {}: stow or ca_file", destination.name))
+}
+
+/// The way to a destination by DIMSE. Reads certificates.
 ///
 /// # Errors
 /// A certificate or key that cannot be used.

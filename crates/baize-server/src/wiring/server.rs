@@ -13,6 +13,7 @@ use baize_desk::Desk;
 use baize_dicom::scp::Scp;
 use baize_engine::{Engine, Storage, StudyWatcher};
 use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
+use baize_lookup::Lookup;
 use baize_outbox::DeliveryService;
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
 use prometheus_client::registry::Registry;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::outbox::WholeHealth;
-use super::{edges, engine, outbox, triage};
+use super::{edges, engine, lookup, outbox, triage};
 use crate::config::Config;
 
 /// Requests to the ledger that may wait for its writer.
@@ -42,6 +43,7 @@ struct Door {
 pub(crate) struct Server {
     engine: Arc<Engine>,
     outbox: Arc<DeliveryService>,
+    lookup: Arc<Lookup>,
     ledger: Arc<SqliteLedger>,
     watcher: Arc<StudyWatcher>,
     scp: Scp,
@@ -63,6 +65,8 @@ impl Server {
         let outbox = outbox::open(config, ledger.clone(), spool.clone()).await?;
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
         let engine = engine::start_engine(config, Some(storage)).await?;
+        // Before a door opens.
+        let lookup = lookup::open(config, ledger.clone(), engine.clone()).await?;
         let watcher = Arc::new(StudyWatcher::new(
             ledger.clone(),
             engine.clone(),
@@ -73,6 +77,7 @@ impl Server {
         engine.metrics().register(&mut registry);
         desk.metrics().register(&mut registry);
         outbox.metrics().register(&mut registry);
+        lookup.metrics().register(&mut registry);
 
         let scp = Scp::bind(edges::dimse(config)?, engine.clone())
             .await
@@ -85,6 +90,7 @@ impl Server {
             identify: engine.clone(),
             reader: engine.clone(),
             studies: ledger.clone(),
+            reviews: ledger.clone(),
             watch: watcher.clone(),
             archive: ledger.clone(),
             views: engine.clone(),
@@ -111,7 +117,7 @@ impl Server {
             options: edges::serving_metrics(),
         };
         let url = edges::local_url(config, http.address);
-        Ok(Self { engine, outbox, ledger, watcher, scp, http, metrics, url, shutdown })
+        Ok(Self { engine, outbox, lookup, ledger, watcher, scp, http, metrics, url, shutdown })
     }
 
     /// Where REST is, as a client on this machine would write it.
@@ -147,6 +153,7 @@ impl Server {
         let metrics = self.metrics.open(drained.clone());
         let scp = tokio::spawn(self.scp.run(shutdown.clone()));
         let outbox = tokio::spawn(self.outbox.run(self.engine.subscribe(), shutdown.clone()));
+        let lookup = tokio::spawn(self.lookup.run(self.engine.subscribe(), shutdown.clone()));
         let watcher = self.watcher;
         let watching = tokio::spawn({
             let shutdown = shutdown.clone();
@@ -172,6 +179,7 @@ impl Server {
         watching.await.context("the task that watches studies")?;
         self.engine.drain().await;
         outbox.await.context("the outbox task")?;
+        lookup.await.context("the lookup task")?;
         self.ledger.close().await;
         drained.cancel();
         metrics.await.context("the metrics task")??;

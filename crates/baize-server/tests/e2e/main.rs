@@ -11,9 +11,11 @@
 mod agreement;
 mod cli;
 mod corpus;
+mod deid;
 mod dicomweb;
 mod harness;
 mod kill;
+mod lookup;
 mod malformed;
 mod objects;
 mod outbox;

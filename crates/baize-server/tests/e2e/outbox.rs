@@ -17,7 +17,7 @@ use crate::harness::{Server, baize};
 const STORESCP: &str = "/usr/bin/storescp";
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -47,7 +47,7 @@ fn destination(name: &str, port: u16, ae_title: &str) -> String {
     )
 }
 
-async fn deliveries(server: &Server) -> Vec<Value> {
+pub(crate) async fn deliveries(server: &Server) -> Vec<Value> {
     let (status, body) = server.get("/v1/outbox").await;
     assert_eq!(status, StatusCode::OK);
     body["deliveries"].as_array().unwrap().clone()

@@ -119,3 +119,18 @@ impl Spool for FolderSpool {
         self.run(move |folder| folder.read(&path).map_err(|error| io_fault(&error))).await
     }
 }
+
+/// Reads one object of a spool that another process may have open: stored objects never change. Blocks.
+///
+/// # Errors
+/// `NotFound` or `StorageFailed`.
+pub fn read_object(root: &Path, key: &SpoolKey) -> Result<Bytes, Fault> {
+    let path = root.join(object_path(key)?);
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Fault::new(ErrorCode::NotFound, "the object is not in the spool"))
+        }
+        Err(error) => Err(io_fault(&error)),
+    }
+}

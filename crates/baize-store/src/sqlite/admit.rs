@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::convert::{door_text, micros, rank, sex_text};
 use super::trouble::Trouble;
-use super::{completion, mistake, report};
+use super::{completion, inquiries, mistake, report};
 
 /// An image that has neither a job nor a reason for having none would be silently unread.
 pub(super) fn check(admission: &Admission) -> Result<(), Fault> {
@@ -17,6 +17,10 @@ pub(super) fn check(admission: &Admission) -> Result<(), Fault> {
 }
 
 pub(super) fn admit(db: &Connection, admission: &Admission) -> Result<Novelty, Trouble> {
+    let expected = inquiries::is_expected(db, admission.identity.study.as_str(), admission.lane)?;
+    if !expected {
+        inquiries::no_prior(db, admission.identity.study.as_str(), admission.accepted_at)?;
+    }
     let known = db
         .prepare_cached("SELECT id FROM instance WHERE sop = ?1")?
         .query_row([admission.identity.sop.as_str()], |row| row.get(0))
@@ -24,17 +28,18 @@ pub(super) fn admit(db: &Connection, admission: &Admission) -> Result<Novelty, T
     if let Some(instance) = known {
         return admit_again(db, instance, admission);
     }
-    let study = enter_study(db, admission)?;
+    let study = enter_study(db, admission, expected)?;
     completion::reopen(db, study)?;
     let series = enter_series(db, study, admission)?;
-    let instance = insert_instance(db, study, series, admission)?;
+    let (lane, deadline) =
+        inquiries::ordered(db, study, admission.lane, admission.accepted_at, admission.deadline)?;
+    let instance = insert_instance(db, study, series, lane, admission)?;
     let mut insert_job = db.prepare_cached(
         "INSERT INTO job (instance_id, model_id, model_version, lane, deadline) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO NOTHING",
     )?;
     for model in &admission.models {
-        let deadline = micros(admission.deadline);
-        insert_job.execute(params![instance, model.id, model.version, rank(admission.lane), deadline])?;
+        insert_job.execute(params![instance, model.id, model.version, lane, deadline])?;
     }
     if let Some(fault) = &admission.refusal {
         let refused = Report {
@@ -86,7 +91,7 @@ fn admit_again(db: &Connection, instance: i64, admission: &Admission) -> Result<
     Ok(Novelty::Variant)
 }
 
-fn enter_study(db: &Connection, admission: &Admission) -> Result<i64, Trouble> {
+fn enter_study(db: &Connection, admission: &Admission, is_prior: bool) -> Result<i64, Trouble> {
     let uid = admission.identity.study.as_str();
     let now = micros(admission.accepted_at);
     let lane = rank(admission.lane);
@@ -100,9 +105,16 @@ fn enter_study(db: &Connection, admission: &Admission) -> Result<i64, Trouble> {
         return Ok(id);
     }
     let received = free_moment(db, admission.accepted_at)?;
-    db.prepare_cached("INSERT INTO study (uid, received_at, updated_at, lane) VALUES (?1, ?2, ?2, ?3)")?
-        .execute(params![uid, received, lane])?;
-    Ok(db.last_insert_rowid())
+    db.prepare_cached(
+        "INSERT INTO study (uid, received_at, updated_at, lane, is_prior) VALUES (?1, ?2, ?2, ?3, ?4)",
+    )?
+    .execute(params![uid, received, lane, is_prior])?;
+    let study = db.last_insert_rowid();
+    if !is_prior {
+        // In the study's own transaction: no crash comes between it and what is to be asked about it.
+        inquiries::enter(db, study, admission.accepted_at)?;
+    }
+    Ok(study)
 }
 
 /// The first microsecond from `wanted` on in which no study began.
@@ -129,17 +141,25 @@ fn enter_series(db: &Connection, study: i64, admission: &Admission) -> Result<i6
     Ok(id)
 }
 
-fn insert_instance(db: &Connection, study: i64, series: i64, admission: &Admission) -> Result<i64, Trouble> {
+fn insert_instance(
+    db: &Connection,
+    study: i64,
+    series: i64,
+    lane: i64,
+    admission: &Admission,
+) -> Result<i64, Trouble> {
     let identity = &admission.identity;
     let facts = &admission.facts;
     let (door, peer) = door_text(&admission.door);
     db.prepare_cached(
         "INSERT INTO instance (study_id, series_id, sop, sop_class, transfer_syntax, digest, spool_key, size,
              door, peer, accepted_at, lane, modality, body_part, view, frames, rows, columns, age_years, sex,
-             patient_id, patient_name, accession, study_date, study_description, burned_in_annotation)
+             patient_id, patient_name, accession, study_date, study_description, burned_in_annotation,
+             patient_id_issuer, birth_date)
          VALUES (:study, :series, :sop, :sop_class, :transfer_syntax, :digest, :spool_key, :size,
              :door, :peer, :accepted_at, :lane, :modality, :body_part, :view, :frames, :rows, :columns, :age, :sex,
-             :patient_id, :patient_name, :accession, :study_date, :study_description, :burned_in)",
+             :patient_id, :patient_name, :accession, :study_date, :study_description, :burned_in,
+             :patient_id_issuer, :birth_date)",
     )?
     .execute(named_params! {
         ":study": study,
@@ -153,7 +173,7 @@ fn insert_instance(db: &Connection, study: i64, series: i64, admission: &Admissi
         ":door": door,
         ":peer": peer,
         ":accepted_at": micros(admission.accepted_at),
-        ":lane": rank(admission.lane),
+        ":lane": lane,
         ":modality": facts.modality,
         ":body_part": facts.body_part,
         ":view": facts.view,
@@ -168,6 +188,8 @@ fn insert_instance(db: &Connection, study: i64, series: i64, admission: &Admissi
         ":study_date": facts.study_date,
         ":study_description": facts.study_description,
         ":burned_in": facts.burned_in_annotation,
+        ":patient_id_issuer": facts.patient_id_issuer,
+        ":birth_date": facts.birth_date,
     })?;
     Ok(db.last_insert_rowid())
 }

@@ -20,7 +20,8 @@ macro_rules! facts_columns {
     () => {
         "instance.modality, instance.body_part, instance.view, instance.frames, instance.rows, instance.columns, \
          instance.age_years, instance.sex, instance.patient_id, instance.patient_name, instance.accession, \
-         instance.study_date, instance.study_description, instance.burned_in_annotation"
+         instance.study_date, instance.study_description, instance.burned_in_annotation, \
+         instance.patient_id_issuer, instance.birth_date"
     };
 }
 
@@ -66,6 +67,8 @@ pub(super) fn facts(row: &Row<'_>) -> Result<ImageFacts, Trouble> {
         study_date: row.get("study_date")?,
         study_description: row.get("study_description")?,
         burned_in_annotation: row.get("burned_in_annotation")?,
+        patient_id_issuer: row.get("patient_id_issuer")?,
+        birth_date: row.get("birth_date")?,
         // What only routing looks at is read from the object again.
         ..ImageFacts::default()
     })

@@ -8,11 +8,14 @@ mod admit;
 mod archive;
 mod completion;
 mod convert;
+mod inquiries;
 mod jobs;
 mod outbox;
+mod reader;
 mod readers;
 mod report;
 mod results;
+mod reviews;
 mod schema;
 mod studies;
 mod triage;
@@ -21,19 +24,22 @@ mod writer;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
-    Delivery, DeliveryId, DeliveryQuery, FiledResult, InstanceRecord, Job, JobId, Ledger, Novelty,
-    ObjectName, OutboxLevel, OutboxRecords, Recipient, ResultRecords, Settlement, Silence, Studies,
-    StudySummary, TriageEntry, TriageRecords, VisitId,
+    Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job,
+    JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient, RecordedReview, ResultRecords,
+    Review, Reviewed, Reviews, Settlement, Silence, Studies, StudySummary, TriageEntry, TriageRecords,
+    VisitId,
 };
-use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
+use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
 use crate::OpenError;
 use crate::durable::{ExclusiveLock, create_folders};
 use jobs::Taken;
+pub use reader::LedgerReader;
 use readers::Readers;
 use writer::Writer;
 
@@ -49,7 +55,8 @@ pub struct LedgerConfig {
     pub readers: NonZeroUsize,
 }
 
-/// [`Ledger`], [`Studies`], [`Archive`], [`TriageRecords`], [`OutboxRecords`] and [`ResultRecords`] in one SQLite file.
+/// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
+/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -118,6 +125,11 @@ impl Ledger for SqliteLedger {
     async fn backlog(&self) -> Result<[u64; 3], Fault> {
         self.readers.read(jobs::backlog).await
     }
+
+    async fn raise(&self, study: &StudyUid, lane: Lane, due: Duration) -> Result<bool, Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| inquiries::raise(db, &study, lane, due)).await
+    }
 }
 
 #[async_trait]
@@ -163,6 +175,22 @@ impl CompletionRecords for SqliteLedger {
 impl Archive for SqliteLedger {
     async fn find(&self, query: ArchiveQuery) -> Result<Vec<ArchiveRow>, Fault> {
         self.readers.read(move |db| archive::find(db, &query)).await
+    }
+}
+
+#[async_trait]
+impl Reviews for SqliteLedger {
+    async fn review(&self, review: Review) -> Result<Reviewed, Fault> {
+        self.writer.write(move |db| reviews::append(db, &review)).await
+    }
+
+    async fn reviews(&self, study: &StudyUid) -> Result<Vec<RecordedReview>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| reviews::of_study(db, &study)).await
+    }
+
+    async fn reviewed_studies(&self, since: Option<Timestamp>) -> Result<Vec<StudyUid>, Fault> {
+        self.readers.read(move |db| reviews::studies(db, since)).await
     }
 }
 
@@ -219,6 +247,38 @@ impl OutboxRecords for SqliteLedger {
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
         self.writer.write(move |db| outbox::retry(db, delivery, now)).await
+    }
+}
+
+#[async_trait]
+impl Inquiries for SqliteLedger {
+    async fn set_wanted(&self, kinds: Vec<InquiryKind>) -> Result<(), Fault> {
+        self.writer.write(move |db| inquiries::set_wanted(db, &kinds)).await
+    }
+
+    async fn due_inquiry(&self, kind: InquiryKind, now: Timestamp) -> Result<Option<Inquiry>, Fault> {
+        self.readers.read(move |db| inquiries::due(db, kind, now)).await
+    }
+
+    async fn settle_inquiry(
+        &self,
+        kind: InquiryKind,
+        study: &StudyUid,
+        again: Option<Timestamp>,
+        outcome: String,
+    ) -> Result<(), Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| inquiries::settle(db, kind, &study, again, &outcome)).await
+    }
+
+    async fn expect_prior(&self, prior: &StudyUid, now: Timestamp) -> Result<bool, Fault> {
+        let prior = prior.clone();
+        self.writer.write(move |db| inquiries::expect_prior(db, &prior, now)).await
+    }
+
+    async fn end_prior(&self, prior: &StudyUid, whole: bool) -> Result<(), Fault> {
+        let prior = prior.clone();
+        self.writer.write(move |db| inquiries::end_prior(db, &prior, whole)).await
     }
 }
 

@@ -32,10 +32,12 @@ macro_rules! select_delivery {
 
 pub(super) fn set_recipients(db: &Connection, recipients: &[Recipient]) -> Result<(), Trouble> {
     db.execute("DELETE FROM recipient", [])?;
-    let mut insert =
-        db.prepare_cached("INSERT INTO recipient (name, analysed, refused, failed) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO recipient (name, analysed, refused, failed, priors) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
     for recipient in recipients {
-        insert.execute(params![recipient.name, recipient.analysed, recipient.refused, recipient.failed])?;
+        let Recipient { name, analysed, refused, failed, priors } = recipient;
+        insert.execute(params![name, analysed, refused, failed, priors])?;
     }
     Ok(())
 }
@@ -57,7 +59,9 @@ pub(super) fn enqueue(
         "INSERT INTO delivery (destination, report_id, ordinal, study_id, lane, created_at, changed_at)
          SELECT recipient.name, :report, 0, instance.study_id, instance.lane, :at, :at
            FROM recipient, instance
+           JOIN study ON study.id = instance.study_id
           WHERE instance.id = :instance
+            AND (recipient.priors OR NOT study.is_prior)
             AND CASE :outcome WHEN 'analysed' THEN recipient.analysed
                               WHEN 'refused' THEN recipient.refused
                               ELSE recipient.failed END
@@ -69,6 +73,31 @@ pub(super) fn enqueue(
         ":instance": instance,
         ":outcome": outcome,
         ":at": micros(at),
+    })?;
+    Ok(())
+}
+
+/// Makes the deliveries of a study that were held back while it was a prior; as [`enqueue`] would have made them.
+pub(super) fn enqueue_held_back(db: &Connection, study: i64, at: Timestamp) -> Result<(), Trouble> {
+    db.prepare_cached(
+        "INSERT INTO delivery (destination, report_id, ordinal, study_id, lane, created_at, changed_at)
+         SELECT recipient.name, report.id, 0, instance.study_id, instance.lane, :at, :at
+           FROM recipient, instance
+           JOIN report ON report.instance_id = instance.id
+          WHERE instance.study_id = :study
+            AND COALESCE(report.fault_code, '') NOT IN (:own, :no_pixels)
+            AND CASE report.outcome WHEN 'analysed' THEN recipient.analysed
+                                    WHEN 'refused' THEN recipient.refused
+                                    ELSE recipient.failed END
+            AND NOT EXISTS (SELECT 1 FROM delivery AS ours WHERE ours.sop_instance = instance.sop)
+          ORDER BY report.id, recipient.name
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(named_params! {
+        ":study": study,
+        ":at": micros(at),
+        ":own": ErrorCode::OwnResult.as_str(),
+        ":no_pixels": ErrorCode::NoPixelData.as_str(),
     })?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Opening a connection with the settings that durability needs, and migrations.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use crate::OpenError;
 use crate::durable::open_private;
 
 /// In the order of their application; `user_version` counts those applied. Never edit one that was released.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_triage.sql"),
     include_str!("../../migrations/0003_outbox.sql"),
     include_str!("../../migrations/0004_completion.sql"),
-    include_str!("../../migrations/0005_results.sql"),
+    include_str!("../../migrations/0005_inquiries.sql"),
+    include_str!("../../migrations/0006_reviews.sql"),
+    include_str!("../../migrations/0007_results.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
@@ -31,8 +34,25 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         let refused = format!("the write-ahead log cannot be used there (journal mode '{mode}')");
         return Err(OpenError::database(path)(refused));
     }
-    migrate(&mut connection, path, &MIGRATIONS)?;
+    migrate(&mut connection, path, MIGRATIONS)?;
     Ok(connection)
+}
+
+/// Refuses a database of another version: nothing is brought up to date by reading.
+pub(super) fn check_version(path: &Path) -> Result<(), OpenError> {
+    let failed = || OpenError::database(path);
+    let connection = open_reader(path)?;
+    let found: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed())?;
+    let (found, known) = (found as usize, MIGRATIONS.len());
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(OpenError::NewerSchema { path: path.to_owned(), found, known }),
+        Ordering::Less => {
+            let older = "an older version of Baize wrote it: start the server once to bring it up to date";
+            Err(OpenError::database(path)(older))
+        }
+    }
 }
 
 pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {

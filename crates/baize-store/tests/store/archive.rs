@@ -135,7 +135,8 @@ async fn the_start_of_an_object_is_read_alone() {
 }
 
 async fn archive_is_recipient(ledger: &SqliteLedger) {
-    let archive = Recipient { name: OWN_ARCHIVE.into(), analysed: true, refused: false, failed: true };
+    let archive =
+        Recipient { name: OWN_ARCHIVE.into(), analysed: true, refused: false, failed: true, priors: true };
     ledger.set_recipients(vec![archive]).await.unwrap();
 }
 

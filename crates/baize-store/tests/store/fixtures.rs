@@ -98,6 +98,8 @@ pub(crate) fn full_facts() -> ImageFacts {
         study_date: Some("20240131".into()),
         study_description: Some("胸部正位".into()),
         burned_in_annotation: true,
+        patient_id_issuer: Some("HIS".into()),
+        birth_date: Some("19600102".into()),
         ..ImageFacts::default()
     }
 }

@@ -50,8 +50,12 @@ fn english(card: &mut String, file: &GateManifestFile, m: &Metrics<'_>) -> std::
         m.pass.distance,
         size = m.plan.size
     )?;
-    writeln!(card, "## Data\n\n{} images to learn from, {} held back; no patient of the chest sources is on both sides. \
-         MedNIST names no patients, so images of one patient may be on both sides there.\n", m.training_images, m.validation_images)?;
+    writeln!(
+        card,
+        "## Data\n\n{} images to learn from, {} held back; no patient of the chest sources is on both sides. \
+         MedNIST names no patients, so images of one patient may be on both sides there.\n",
+        m.training_images, m.validation_images
+    )?;
     sources(card, file)?;
     writeln!(
         card,

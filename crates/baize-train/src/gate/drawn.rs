@@ -179,7 +179,8 @@ fn leaves(rng: &mut dyn Rng) -> Array2<f32> {
 
 /// One or two long bones in soft tissue, in a lit field of any shape.
 fn limb(rng: &mut dyn Rng) -> Array2<f32> {
-    let (sin, cos) = (rng.random_range(-0.6..0.6f32) + if rng.random_bool(0.3) { PI / 2.0 } else { 0.0 }).sin_cos();
+    let (sin, cos) =
+        (rng.random_range(-0.6..0.6f32) + if rng.random_bool(0.3) { PI / 2.0 } else { 0.0 }).sin_cos();
     let (flesh, bone) = (rng.random_range(0.2..0.55f32), rng.random_range(0.6..1.0f32));
     let (wide, taper) = (rng.random_range(0.15..0.55f32), rng.random_range(-0.15..0.15f32));
     let bones: Vec<(f32, f32)> = (0..rng.random_range(1..=2))
@@ -262,8 +263,15 @@ fn outline(rng: &mut dyn Rng) -> Array2<f32> {
     let shell = Ellipse { x: 0.0, y: -0.1, ring: None, ..Ellipse::random(rng, 0.5, 0.85) };
     let inner = Ellipse { wide: shell.wide * 0.88, tall: shell.tall * 0.88, ..shell };
     let inside = clouds(rng);
-    let mut picture =
-        paint(|x, y| if inner.covers(x, y) { -1.0 } else if shell.covers(x, y) { 0.95 } else { 0.02 });
+    let mut picture = paint(|x, y| {
+        if inner.covers(x, y) {
+            -1.0
+        } else if shell.covers(x, y) {
+            0.95
+        } else {
+            0.02
+        }
+    });
     picture.zip_mut_with(&inside, |value, cloud| {
         if *value < 0.0 {
             *value = 0.35 + 0.35 * cloud;

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::augment::augment;
-use super::familiar::{Familiar, is_chest, quantile, template, temperature};
+use super::familiar::{Familiar, is_chest, quantile, temperature, template};
 use super::figures::{Confusion, Rate, separation};
 use super::session::{Plan, Session, spoil};
 use super::sources::{Picture, Source, Split};
@@ -223,7 +223,11 @@ impl Views {
         Self {
             plain: held.par_iter().map(|one| serving(plan, &one.pixels)).collect(),
             changed: held.par_iter().enumerate().map(|(n, one)| changed(plan, &one.pixels, n)).collect(),
-            swapped: held.par_iter().filter(|one| is_chest(&one.class)).map(|one| swap(&one.pixels)).collect(),
+            swapped: held
+                .par_iter()
+                .filter(|one| is_chest(&one.class))
+                .map(|one| swap(&one.pixels))
+                .collect(),
             drawn: numbers().map(|n| made(n, &|rng| drawn::for_training(rng))).collect(),
             unseen: numbers().map(|n| made(n, &|rng| drawn::unseen(rng))).collect(),
             spoilt: numbers().map(spoilt).collect(),
@@ -254,7 +258,8 @@ impl AllSigns {
 }
 
 /// A quality that no rule objects to: small copies say nothing about it.
-const FINE: Quality = Quality { levels: 256, contrast: 1.0, white: 0.0, black: 0.0, field: 1.0, strokes: 0.0 };
+const FINE: Quality =
+    Quality { levels: 256, contrast: 1.0, white: 0.0, black: 0.0, field: 1.0, strokes: 0.0 };
 
 fn pass(gate: &Gate, signs: &AllSigns, views: &Views) -> PassFile {
     let limit = |signs: &[Signs]| {
@@ -322,7 +327,9 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         separation_unseen: against(&signs.unseen),
         separation_spoilt: against(&signs.spoilt),
         confusion: Confusion::of(
-            plain().map(|((one, class), _)| (*class, best(one))).chain(signs.drawn.iter().map(|one| (OTHER, best(one)))),
+            plain()
+                .map(|((one, class), _)| (*class, best(one)))
+                .chain(signs.drawn.iter().map(|one| (OTHER, best(one)))),
         ),
         history: finished.history,
     }

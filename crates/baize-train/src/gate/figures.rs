@@ -72,7 +72,8 @@ impl Confusion {
 /// Area under the ROC curve of scores that should be higher for the first than for the second.
 pub(super) fn separation(high: &[f64], low: &[f64]) -> f64 {
     let scored = |scores: &[f64], positive: bool| {
-        let one = move |score: &f64| crate::metrics::Scored { probability: *score, positive, group: String::new() };
+        let one =
+            move |score: &f64| crate::metrics::Scored { probability: *score, positive, group: String::new() };
         scores.iter().map(one).collect::<Vec<_>>()
     };
     let mut all = scored(high, true);
@@ -89,7 +90,10 @@ mod tests {
         // 95 of 100: the interval as tables give it.
         let rate = Rate::of((0..100).map(|index| index < 95));
         let interval = rate.fraction.unwrap();
-        assert!((interval.low - 0.8882).abs() < 1e-3 && (interval.high - 0.9785).abs() < 1e-3, "{interval:?}");
+        assert!(
+            (interval.low - 0.8882).abs() < 1e-3 && (interval.high - 0.9785).abs() < 1e-3,
+            "{interval:?}"
+        );
         let all = Rate::of((0..50).map(|_| true)).fraction.unwrap();
         assert!(all.high == 1.0 && all.low > 0.92, "{all:?}");
         assert_eq!(Rate::of(std::iter::empty()).fraction, None);

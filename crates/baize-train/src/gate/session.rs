@@ -174,9 +174,7 @@ fn make_batch(plan: &Plan, pictures: &[Picture], lessons: &[Lesson], epoch: usiz
                 augment(pixels, plan.size, &plan.normalisation, rng)
             };
             match *lesson {
-                Lesson::Real(index) => {
-                    (view(pictures[index].pixels.view(), &mut rng), pictures[index].class)
-                }
+                Lesson::Real(index) => (view(pictures[index].pixels.view(), &mut rng), pictures[index].class),
                 Lesson::Drawn => {
                     let pixels = drawn::for_training(&mut rng);
                     (view(pixels.view(), &mut rng), OTHER)

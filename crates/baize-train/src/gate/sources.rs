@@ -72,7 +72,8 @@ struct NihRow {
 pub(super) fn read(folder: &Path) -> Result<Vec<Picture>> {
     let mut pictures = archive(&folder.join("mednist_train.tar"), |name| {
         let class = FOLDERS.iter().position(|folder| name.split('/').any(|part| part == *folder));
-        let class = class.with_context(|| format!("{name} is in none of the folders {}", FOLDERS.join(", ")))?;
+        let class =
+            class.with_context(|| format!("{name} is in none of the folders {}", FOLDERS.join(", ")))?;
         Ok((class, Source::MedNist, name.to_owned(), None))
     })?;
     let patients: BTreeMap<String, String> = rows(&folder.join("kermany_train.csv"))?
@@ -96,7 +97,8 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Picture>> {
 }
 
 fn rows<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut reader =
+        csv::Reader::from_path(path).with_context(|| format!("cannot open {}", path.display()))?;
     reader.deserialize().collect::<Result<_, _>>().with_context(|| format!("in {}", path.display()))
 }
 
@@ -165,7 +167,9 @@ pub(super) mod tests {
 
     /// Two made-up images of every class of MedNIST and of both other sources.
     pub(in crate::gate) fn pictures() -> Vec<Picture> {
-        let kinds = (0..6).map(|class| (class, Source::MedNist)).chain([(CHEST, Source::Kermany), (CHEST, Source::Nih)]);
+        let kinds = (0..6)
+            .map(|class| (class, Source::MedNist))
+            .chain([(CHEST, Source::Kermany), (CHEST, Source::Nih)]);
         let one = |((class, source), copy): ((usize, Source), u8)| Picture {
             pixels: Array2::from_shape_fn((40, 40), |(row, column)| {
                 (row * (class + 3) + column * 5 + usize::from(copy) * 40) as u8

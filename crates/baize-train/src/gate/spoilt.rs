@@ -37,8 +37,11 @@ pub(super) fn jigsaw(image: ArrayView2<'_, u8>, rng: &mut impl Rng) -> Array2<u8
         let from = order[(at + 1) % order.len()];
         let place = |tile: usize| (tile / tiles * height, tile % tiles * width);
         let ((to_row, to_column), (row, column)) = (place(*to), place(from));
-        part_mut(&mut result, to_row..to_row + height, to_column..to_column + width)
-            .assign(&part(image, row..row + height, column..column + width));
+        part_mut(&mut result, to_row..to_row + height, to_column..to_column + width).assign(&part(
+            image,
+            row..row + height,
+            column..column + width,
+        ));
     }
     result
 }

@@ -3,30 +3,37 @@
 
 mod admissions;
 mod completion;
+mod inquiries;
 mod jobs;
 mod outbox;
 mod reading;
+mod reviews;
 mod triage;
 
 use baize_core::ports::{
-    Admission, CompletionRecords, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary,
-    TriageRecords,
+    Admission, CompletionRecords, Inquiries, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Reviews,
+    Studies, StudySummary, TriageRecords,
 };
 
 pub(crate) use admissions::*;
 pub(crate) use completion::*;
+pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
+pub(crate) use reviews::*;
 pub(crate) use triage::*;
 
 use crate::fixtures::study;
 
 pub(crate) trait Store:
-    Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static
+    Ledger + Studies + CompletionRecords + Reviews + TriageRecords + OutboxRecords + Inquiries + 'static
 {
 }
-impl<T: Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static> Store for T {}
+impl<T> Store for T where
+    T: Ledger + Studies + CompletionRecords + Reviews + TriageRecords + OutboxRecords + Inquiries + 'static
+{
+}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -67,6 +74,9 @@ macro_rules! conformance {
             stat_results_go_first
             what_was_interrupted_goes_out_again
             a_person_may_retry_what_is_not_acknowledged
+            a_review_comes_back_as_it_went_in
+            a_review_is_of_a_result_that_is_there
+            saying_the_same_again_changes_nothing
             the_level_tells_what_waits_and_since_when
             silence_completes_a_study_once
             a_late_image_opens_its_study_again_and_a_repeated_one_does_not
@@ -74,6 +84,10 @@ macro_rules! conformance {
             an_announced_number_completes_a_study_at_once
             what_is_missing_after_the_silence_is_told
             earlier_studies_of_a_patient_are_found_by_day_and_moment
+            a_new_study_is_asked_about_until_it_is_settled
+            results_of_priors_stay_here_until_somebody_sends_the_study_himself
+            what_is_urgent_is_no_prior
+            a_raised_study_is_taken_ahead_of_routine_work
         }
     };
 }

@@ -14,7 +14,7 @@ use crate::fixtures::{admission, analysed, at, failed, identity, refused, report
 const NOW: Timestamp = Timestamp::from_micros(10_000_000);
 
 fn recipient(name: &str, analysed: bool, refused: bool, failed: bool) -> Recipient {
-    Recipient { name: name.into(), analysed, refused, failed }
+    Recipient { name: name.into(), analysed, refused, failed, priors: false }
 }
 
 async fn all_to(store: &impl Store, names: &[&str]) {

@@ -1,0 +1,160 @@
+//! A physician's word on a result. It stands beside the result, which never changes.
+
+use async_trait::async_trait;
+
+use crate::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
+
+/// What a physician makes of a result as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The findings are right.
+    Confirmed,
+    /// Some findings are wrong; each says which.
+    Corrected,
+    /// The result is of no use, such as for an image that no model should have read.
+    Rejected,
+}
+
+impl Verdict {
+    /// All verdicts.
+    pub const ALL: [Self; 3] = [Self::Confirmed, Self::Corrected, Self::Rejected];
+
+    /// The stable name used in JSON and storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Corrected => "corrected",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The verdict of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == name)
+    }
+}
+
+/// What a physician makes of one finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opinion {
+    /// Present where the model says present, absent where it says absent.
+    Agree,
+    /// The other way round.
+    Disagree,
+    /// The image does not tell.
+    Uncertain,
+}
+
+impl Opinion {
+    /// All opinions.
+    pub const ALL: [Self; 3] = [Self::Agree, Self::Disagree, Self::Uncertain];
+
+    /// The stable name used in JSON and storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agree => "agree",
+            Self::Disagree => "disagree",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    /// The opinion of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|opinion| opinion.as_str() == name)
+    }
+}
+
+/// An opinion and the finding that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingOpinion {
+    /// Coding Scheme Designator of the finding.
+    pub scheme: String,
+    /// Its code value.
+    pub value: String,
+    /// What the physician says.
+    pub opinion: Opinion,
+}
+
+/// A physician's word on one model's result for one image. The comment may name the patient: never log it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// The study.
+    pub study: StudyUid,
+    /// The image.
+    pub sop: SopUid,
+    /// The model and version whose result it is about.
+    pub model: ModelRef,
+    /// On the whole.
+    pub verdict: Verdict,
+    /// On single findings, each at most once.
+    pub findings: Vec<FindingOpinion>,
+    /// In words.
+    pub comment: Option<String>,
+    /// The physician takes responsibility for the result as reviewed.
+    pub signed: bool,
+    /// Who: the authenticated caller.
+    pub reviewer: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Review {
+    /// The same word of the same person, whenever it was said.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let at = other.at;
+        Self { at, ..self.clone() } == *other
+    }
+}
+
+/// A review with its place among those of its result, from 1 without gaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedReview {
+    /// The place.
+    pub sequence: u32,
+    /// What was said.
+    pub review: Review,
+}
+
+/// What became of a review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reviewed {
+    /// It is durable.
+    Kept(RecordedReview),
+    /// The newest review of the result is the same word of the same person: this one, and nothing was written.
+    Repeated(RecordedReview),
+    /// There is no such image in the study.
+    UnknownImage,
+    /// The image has no result of this model and version.
+    NoSuchResult,
+    /// The model did not run on the image: there is no finding to have a word on.
+    NotAnalysed,
+    /// The result has no finding of this scheme and code.
+    NoSuchFinding {
+        /// Coding Scheme Designator.
+        scheme: String,
+        /// Code value.
+        value: String,
+    },
+}
+
+/// The reviews of all results. What was recorded is never changed or removed.
+#[async_trait]
+pub trait Reviews: Send + Sync {
+    /// Records a review in one durable transaction. Saying the newest review again changes nothing.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn review(&self, review: Review) -> Result<Reviewed, Fault>;
+
+    /// The reviews of a study's results: by image in the order of arrival, then by model, then by sequence.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn reviews(&self, study: &StudyUid) -> Result<Vec<RecordedReview>, Fault>;
+
+    /// The studies with a review at or after `since`, in the order of their UIDs.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn reviewed_studies(&self, since: Option<Timestamp>) -> Result<Vec<StudyUid>, Fault>;
+}
