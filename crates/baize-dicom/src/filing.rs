@@ -78,3 +78,108 @@ impl Handover for Filing {
 
     async fn close(self: Box<Self>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use baize_core::ports::{Digest, ObjectName, SpoolKey};
+    use baize_core::{InstanceIdentity, ModelRef, SopUid, StudyUid, Timestamp};
+    use baize_testkit::{ObjectBuilder, VirtualClock};
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A spool and a list that may be out of order.
+    #[derive(Default)]
+    struct Store {
+        spool_fault: Option<ErrorCode>,
+        list_fault: Option<ErrorCode>,
+        filed: Mutex<Vec<FiledResult>>,
+    }
+
+    fn fail(code: Option<ErrorCode>) -> Result<(), Fault> {
+        code.map_or(Ok(()), |code| Err(Fault::new(code, "as asked")))
+    }
+
+    #[async_trait]
+    impl Spool for Store {
+        async fn put(&self, identity: &InstanceIdentity, _: &Digest, _: Bytes) -> Result<SpoolKey, Fault> {
+            fail(self.spool_fault)?;
+            Ok(SpoolKey(identity.sop.to_string()))
+        }
+
+        async fn get(&self, _: &SpoolKey) -> Result<Bytes, Fault> {
+            unreachable!("results are written only")
+        }
+
+        async fn put_overlay(&self, _: &StudyUid, _: &SopUid, _: &ModelRef, _: Bytes) -> Result<(), Fault> {
+            unreachable!("no pictures")
+        }
+
+        async fn overlay(&self, _: &StudyUid, _: &SopUid, _: &ModelRef) -> Result<Option<Bytes>, Fault> {
+            unreachable!("no pictures")
+        }
+    }
+
+    #[async_trait]
+    impl ResultRecords for Store {
+        async fn file(&self, result: FiledResult) -> Result<(), Fault> {
+            fail(self.list_fault)?;
+            self.filed.lock().unwrap().push(result);
+            Ok(())
+        }
+
+        async fn owe_earlier(&self, _: Timestamp) -> Result<usize, Fault> {
+            unreachable!("asked while starting")
+        }
+    }
+
+    async fn send(store: Store, object: Bytes) -> (Result<PeerAnswer, LinkLost>, Vec<FiledResult>) {
+        let store = Arc::new(store);
+        let limits = Limits { max_object_bytes: 1 << 20, max_pixels: 1 << 20 };
+        let clock = Arc::new(VirtualClock::at(Timestamp::from_micros(7)));
+        let filing = Filing::new(store.clone(), store.clone(), clock, limits);
+        let name = ObjectName { sop_class: String::new(), sop_instance: String::new() };
+        let mut handover = filing.connect(&[], Lane::Routine).await.unwrap();
+        let answer = handover.send(&Rendition { name, object }).await;
+        handover.close().await;
+        (answer, store.filed.lock().unwrap().clone())
+    }
+
+    #[tokio::test]
+    async fn an_object_is_acknowledged_once_it_is_kept_and_listed() {
+        let object = ObjectBuilder::chest(1);
+        let (answer, filed) = send(Store::default(), object.build()).await;
+        assert_eq!(answer, Ok(PeerAnswer::Status(SUCCESS, None)));
+        assert_eq!(filed.len(), 1);
+        assert_eq!(filed[0].identity.study.as_str(), object.study_uid());
+        assert_eq!(filed[0].spool_key.0, filed[0].identity.sop.as_str());
+        assert_eq!(
+            (filed[0].modality.as_deref(), filed[0].filed_at),
+            (Some("CR"), Timestamp::from_micros(7))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_tried_again_and_what_cannot_be_is_refused() {
+        let spool = |code| Store { spool_fault: Some(code), ..Store::default() };
+        let list = |code| Store { list_fault: Some(code), ..Store::default() };
+        let image = || ObjectBuilder::chest(1).build();
+        for (store, object, expected) in [
+            (
+                spool(ErrorCode::SpoolFull),
+                image(),
+                Ok(PeerAnswer::Status(OUT_OF_RESOURCES, Some("as asked".to_owned()))),
+            ),
+            (spool(ErrorCode::StorageFailed), image(), Err(LinkLost("as asked".to_owned()))),
+            (list(ErrorCode::StorageFailed), image(), Err(LinkLost("as asked".to_owned()))),
+            (list(ErrorCode::Internal), image(), Ok(PeerAnswer::NotTaken("as asked".to_owned()))),
+        ] {
+            let (answer, filed) = send(store, object).await;
+            assert_eq!((answer, filed), (expected, Vec::new()));
+        }
+        let (answer, _) = send(Store::default(), Bytes::from_static(b"no object")).await;
+        assert!(matches!(answer, Ok(PeerAnswer::NotTaken(_))), "{answer:?}");
+    }
+}

@@ -91,6 +91,11 @@ impl Orthanc {
         self.dicom
     }
 
+    /// Where it speaks HTTP.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
     /// `GET` of its REST interface: status and body.
     ///
     /// # Errors

@@ -120,12 +120,14 @@ impl Accepted {
                 let kind = media_type.split('/').next().unwrap_or_default();
                 let same = wanted == "*/*" || wanted == media_type || wanted.strip_suffix("/*") == Some(kind);
                 let stored = same && asked.is_none_or(|asked| asked == "*" || asked == transfer_syntax);
+                let is_native = transfer_syntax == EXPLICIT_LITTLE;
                 match wanted {
-                    _ if stored => Some(Form::Stored),
+                    OCTETS if !is_native && asked.is_none_or(|asked| asked == EXPLICIT_LITTLE) => {
+                        Some(Form::Native)
+                    }
                     // Viewers ask for octet streams of any transfer syntax and mean whatever is stored.
                     OCTETS if asked == Some("*") => Some(Form::Stored),
-                    OCTETS if asked.is_none_or(|asked| asked == EXPLICIT_LITTLE) => Some(Form::Native),
-                    _ => None,
+                    _ => stored.then_some(Form::Stored),
                 }
             };
             match media.essence.as_str() {
@@ -250,6 +252,12 @@ mod tests {
             let found = accepted(accept).frames("image/jp2", "1.2.840.10008.1.2.4.90", count);
             assert_eq!(found.ok(), expected, "{accept}");
         }
+        let video = accepted("application/octet-stream").frames(OCTETS, "1.2.840.10008.1.2.4.102", 1);
+        assert_eq!(
+            video.ok(),
+            single(Form::Native),
+            "a stream without a media type of its own is none of samples"
+        );
         let native = accepted("application/octet-stream").frames(OCTETS, EXPLICIT_LITTLE, 1);
         assert_eq!(native.ok(), single(Form::Stored), "it is stored as samples");
     }

@@ -19,7 +19,8 @@ const MOST: usize = 500;
 
 /// Lists the deliveries.
 ///
-/// Newest first, a page at a time. Every object of every result that goes to another system, and what became of it.
+/// Newest first, a page at a time. Every object of every result that goes to another system, and what became of it. What is
+/// kept beside the images here is listed where `destination=@archive` asks for it.
 #[utoipa::path(get, path = "/v1/outbox", tag = "outbox", params(OutboxQuery), responses(
     (status = 200, description = "One page", body = DeliveryListDto)
 ))]

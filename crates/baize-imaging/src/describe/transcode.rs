@@ -9,7 +9,7 @@ use super::native::decoded;
 use super::{each_item, value, vr};
 use crate::attributes::{Attributes, tags};
 use crate::element::{Element, PIXEL_TAGS, Tag, Walk, has_long_length};
-use crate::layout::{self, Space};
+use crate::layout::{self, Space, unsupported};
 use crate::part10::{self, Part10};
 use crate::{EXPLICIT_LITTLE, Limits};
 
@@ -110,6 +110,9 @@ impl Writer {
                     break;
                 }
                 continue;
+            }
+            if PIXEL_TAGS.contains(&tag) && element.undefined_length {
+                return Err(unsupported("a picture within the object, such as an icon, is compressed too"));
             }
             let replaced = self.pixels.as_ref().filter(|_| depth == 0).and_then(|pixels| match tag {
                 tags::PHOTOMETRIC => pixels.now.map(|now| now.as_bytes().to_vec()),

@@ -1,11 +1,9 @@
 //! Orthanc and we, asked the same about the same objects.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use baize_testkit::{ObjectBuilder, Syntax};
-use serde_json::json;
+use baize_testkit::{ObjectBuilder, Orthanc, Syntax};
 
 use crate::harness::{Server, root};
 
@@ -16,57 +14,21 @@ const PLUGINS: [&str; 3] = [
     "/usr/lib/libOrthancDicomWeb.so",
 ];
 
-/// Orthanc with its DICOMweb plugin; ends with the value.
-struct Orthanc {
-    child: Child,
-    http: u16,
-    dicom: u16,
-}
-
-impl Orthanc {
-    /// `None`, with the reason printed, where it is not installed.
-    fn start(folder: &Path) -> Option<Self> {
-        let (program, plugin) = (
-            Path::new("/usr/sbin/Orthanc"),
-            PLUGINS.map(PathBuf::from).into_iter().find(|path| path.exists()),
-        );
-        let Some(plugin) = plugin.filter(|_| program.exists()) else {
-            println!("skipped: Orthanc with its DICOMweb plugin is not installed");
-            return None;
-        };
-        // Both ports were free a moment ago.
-        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [http, dicom] = ports.each_ref().map(|port| port.local_addr().unwrap().port());
-        drop(ports);
-        let configuration = json!({
-            "StorageDirectory": folder,
-            "IndexDirectory": folder,
-            "HttpPort": http,
-            "DicomPort": dicom,
-            "DicomAet": "ORTHANC",
-            "RemoteAccessAllowed": false,
-            "AuthenticationEnabled": false,
-            "UnknownSopClassAccepted": true,
-            "Plugins": [plugin],
-            "DicomWeb": { "Enable": true, "Root": "/dicom-web/", "EnableWado": false },
-        });
-        let file = folder.join("orthanc.json");
-        std::fs::write(&file, configuration.to_string()).unwrap();
-        let mut command = Command::new(program);
-        command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-        Some(Self { child: command.spawn().unwrap(), http, dicom })
+/// Orthanc with its DICOMweb plugin; `None`, with the reason printed, where either is not installed.
+fn orthanc(folder: &Path) -> Option<Orthanc> {
+    let plugin = PLUGINS.into_iter().find(|path| Path::new(path).exists());
+    let settings = plugin.map(|path| {
+        format!(
+            r#""Plugins": ["{path}"], "UnknownSopClassAccepted": true,
+               "DicomWeb": {{ "Enable": true, "Root": "/dicom-web/", "EnableWado": false }}"#
+        )
+    });
+    // It need not call us, so the port is of no account.
+    let started = settings.and_then(|settings| Orthanc::start(folder, &[("BAIZE", 104)], &settings).unwrap());
+    if started.is_none() {
+        println!("skipped: Orthanc with its DICOMweb plugin is not installed");
     }
-
-    fn dicomweb(&self) -> String {
-        format!("http://127.0.0.1:{}/dicom-web", self.http)
-    }
-}
-
-impl Drop for Orthanc {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    started
 }
 
 fn has_python_packages() -> bool {
@@ -117,17 +79,18 @@ async fn orthanc_gives_the_same_answers() {
         println!("skipped: python3 with pydicom and requests is not installed");
         return;
     }
-    let Some(orthanc) = Orthanc::start(archive.path()) else { return };
+    let folder = archive.path().to_owned();
+    let Some(orthanc) = tokio::task::spawn_blocking(move || orthanc(&folder)).await.unwrap() else { return };
     let destination = format!(
-        "destinations=[{{name='orthanc', address='127.0.0.1:{}', ae_title='ORTHANC'}}]",
-        orthanc.dicom
+        "destinations=[{{name='orthanc', address='{}', ae_title='{}'}}]",
+        orthanc.dicom_address(),
+        Orthanc::AE_TITLE
     );
     let server = Server::start(data.path(), &[&destination, "http.in_flight_per_client=64"]).await;
-    let listening = format!("{}/studies?limit=1", orthanc.dicomweb());
-    server.until("orthanc ready", async || reqwest::get(&listening).await.is_ok()).await;
+    let dicomweb = format!("http://{}/dicom-web", orthanc.http_address());
     let files_folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("python3");
-    command.args(["-c", SCRIPT, &format!("{}/dicomweb", server.http), &server.key, &orthanc.dicomweb()]);
+    command.args(["-c", SCRIPT, &format!("{}/dicomweb", server.http), &server.key, &dicomweb]);
     command.args(files(files_folder.path()));
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
