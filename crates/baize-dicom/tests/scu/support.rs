@@ -152,7 +152,6 @@ pub(crate) fn scu(address: SocketAddr, called_ae: &str) -> Scu {
         called_ae: called_ae.into(),
         calling_ae: "BAIZE".into(),
         max_pdu: 16_384,
-        tls: None,
         connect_timeout: Duration::from_secs(20),
         response_timeout: Duration::from_secs(60),
     })
@@ -219,9 +218,6 @@ impl Receiver {
             associations_per_minute: 0,
             objects_per_second: 0,
             bind: ([127, 0, 0, 1], 0).into(),
-            tls: None,
-            associations_per_minute: 0,
-            objects_per_second: 0,
             ae_title: "BAIZE".into(),
             allowed_calling_aes: vec!["ORTHANC".into(), "QRSCP".into()],
             allow_any_calling_ae: false,
