@@ -4,6 +4,7 @@ mod docs;
 mod events;
 mod findings;
 mod health;
+mod heat;
 mod infer;
 mod outbox;
 mod overlay;
@@ -61,7 +62,7 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),
-        (Group::Findings, group().routes(routes!(findings::of_study))),
+        (Group::Findings, group().routes(routes!(findings::of_study)).routes(routes!(heat::heat))),
         (Group::Pictures, group().routes(routes!(overlay::overlay))),
         (Group::Events, group().routes(routes!(events::events))),
         (

@@ -7,6 +7,7 @@
 mod admit;
 mod archive;
 mod convert;
+mod heat;
 mod jobs;
 mod outbox;
 mod readers;

@@ -9,10 +9,11 @@ use crate::OpenError;
 use crate::durable::open_private;
 
 /// In the order of their application; `user_version` counts those applied. Never edit one that was released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_triage.sql"),
     include_str!("../../migrations/0003_outbox.sql"),
+    include_str!("../../migrations/0005_heat.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
@@ -89,7 +90,7 @@ mod tests {
         let connection = open_writer(&folder.path().join("ledger.db")).unwrap();
         assert_eq!(number(&connection, "synchronous"), 2, "2 is FULL");
         assert_eq!(number(&connection, "foreign_keys"), 1);
-        assert_eq!(number(&connection, "user_version"), 3);
+        assert_eq!(number(&connection, "user_version"), 4);
     }
 
     #[test]
@@ -117,6 +118,6 @@ mod tests {
         let path = folder.path().join("ledger.db");
         open_writer(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = open_writer(&path).unwrap_err();
-        assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 3, .. }), "{error}");
+        assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 4, .. }), "{error}");
     }
 }
