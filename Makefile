@@ -1,5 +1,5 @@
-# Two commands do all the set-up: `make demo` and `make test`. Everything they install goes into .tools/,
-# nothing outside this folder is touched.
+# Two commands do all the set-up: `make demo` and `make test`. Everything they install goes into .tools/. Only as root on
+# Debian `make test` also installs the packages of deploy/requirements-test-peers.apt.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -51,6 +51,7 @@ bench-triage: tools ## Measures triage: time per patient, patients a second.
 tools: $(PYLIB)/.installed
 
 test-tools: tools $(TESTLIB)/.installed
+	@bash deploy/install-test-peers.sh
 
 # A folder is made anew when its list changes.
 $(PYLIB)/.installed: $(PEERS)

@@ -59,6 +59,8 @@ error_codes! {
     WrongBodyPart = "wrong_body_part", Refused, "No model reads this body part", "没有适用于该检查部位的模型";
     /// No installed model reads this view.
     WrongView = "wrong_view", Refused, "No model reads this view", "没有适用于该投照体位的模型";
+    /// A routing rule keeps the image from every model.
+    NotRouted = "not_routed", Refused, "A routing rule keeps the image from all models", "按路由规则，该图像不由任何模型判读";
     /// The model takes one frame and the object has several.
     MultiFrame = "multi_frame", Refused, "The model reads single-frame images only", "该模型只能读取单帧图像";
     /// A colour image was given to a model of grey images.
@@ -69,6 +71,12 @@ error_codes! {
     OwnResult = "own_result", Refused, "The object is a result made by Baize", "该对象是白泽自身生成的结果";
     /// Smaller than any diagnostic image.
     TooSmall = "too_small", Refused, "The image is too small to read", "图像尺寸过小，无法判读";
+    /// The pixels show something else than the model reads, whatever the header says.
+    WrongContent = "wrong_content", Refused, "The pixels show something the model does not read", "图像内容不在模型适用范围内";
+    /// The pixels show nothing that the model or the gate knows.
+    UnfamiliarImage = "unfamiliar_image", Refused, "The image is not like those the model reads", "图像与模型适用的图像不符";
+    /// Blank, nearly blank, or with light and dark swapped.
+    PoorQuality = "poor_quality", Refused, "The image quality does not allow a reading", "图像质量不足，无法判读";
 
     /// The bytes are no DICOM object.
     NotDicom = "not_dicom", Unreadable, "Not a DICOM object", "不是 DICOM 对象";

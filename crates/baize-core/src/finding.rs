@@ -65,6 +65,19 @@ pub enum Outcome {
     Failed(Fault),
 }
 
+/// What the gate saw in the pixels before a model was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateLook {
+    /// The gate, in its version.
+    pub gate: ModelRef,
+    /// The likeliest class, as the gate's manifest writes it.
+    pub class: String,
+    /// The class for people.
+    pub name: Text,
+    /// Its calibrated probability, 0 to 1.
+    pub probability: f32,
+}
+
 /// The result for one (SOP Instance, model, version). Exactly one exists once the job is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {

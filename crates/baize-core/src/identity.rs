@@ -117,9 +117,11 @@ pub struct AgeYears(pub f32);
 pub struct ImageFacts {
     /// Modality (0008,0060), upper case, such as `CR`.
     pub modality: Option<String>,
-    /// Body Part Examined (0018,0015), upper case, such as `CHEST`.
+    /// Body Part Examined (0018,0015), upper case, such as `CHEST`; `CHEST` too where it is missing and Anatomic
+    /// Region Sequence (0008,2218) says thorax or chest.
     pub body_part: Option<String>,
-    /// View Position (0018,5101), upper case, such as `PA`.
+    /// View Position (0018,5101), upper case, such as `PA`; where it is missing, what View Code Sequence (0054,0220)
+    /// says.
     pub view: Option<String>,
     /// Number of Frames (0028,0008); 1 where absent.
     pub frames: u32,
@@ -141,6 +143,14 @@ pub struct ImageFacts {
     pub study_date: Option<String>,
     /// Study Description (0008,1030).
     pub study_description: Option<String>,
+    /// Series Description (0008,103E).
+    pub series_description: Option<String>,
+    /// Protocol Name (0018,1030).
+    pub protocol: Option<String>,
+    /// The name of the anatomic region: Code Meaning of Anatomic Region Sequence (0008,2218).
+    pub anatomic_region: Option<String>,
+    /// Station Name (0008,1010).
+    pub station: Option<String>,
     /// Burned In Annotation (0028,0301) is `YES`.
     pub burned_in_annotation: bool,
 }

@@ -15,11 +15,12 @@ pub mod identity;
 pub mod lane;
 pub mod model;
 pub mod ports;
+pub mod prior;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::{Coded, Language, Text};
 pub use fault::{ErrorClass, ErrorCode, Fault};
-pub use finding::{Finding, Outcome, PixelBox, Population, Report};
+pub use finding::{Finding, GateLook, Outcome, PixelBox, Population, Report};
 pub use heat::{BadHeatMap, Extent, HeatMap, Mask};
 pub use identity::{
     AgeYears, BadUid, ImageFacts, InstanceIdentity, MANUFACTURER, SeriesUid, Sex, SopUid, StudyUid,

@@ -3,6 +3,7 @@
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
 mod archive;
+mod completion;
 mod outbox;
 mod triage;
 
@@ -17,6 +18,9 @@ use crate::{Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Report, SopUid,
 pub use archive::{
     Archive, ArchiveLevel, ArchiveQuery, ArchiveRow, Bulk, DayRange, ObjectViews, PictureFormat, Rendering,
     TextMatch, Window, WindowShape,
+};
+pub use completion::{
+    Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
 };
 pub use outbox::{
     Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Handover, LinkLost, ObjectName,
@@ -289,6 +293,8 @@ pub struct StudySummary {
     pub lane: Lane,
     /// How far it is.
     pub progress: Progress,
+    /// Whether all of its images are here.
+    pub arrival: Arrival,
 }
 
 /// One image of a study, with its results.
@@ -321,6 +327,13 @@ pub trait Studies: Send + Sync {
     /// `StorageFailed`.
     async fn study(&self, study: &StudyUid) -> Result<Option<StudySummary>, Fault>;
 
+    /// Up to `limit` earlier studies under the Patient ID of this study's first image, newest first; none where it has
+    /// no Patient ID. A study is earlier by its Study Date; where that does not decide, by when it came in.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn earlier(&self, study: &StudyUid, limit: usize) -> Result<Vec<StudySummary>, Fault>;
+
     /// The images of a study with their reports, in the order of arrival; empty where it is unknown.
     ///
     /// # Errors
@@ -342,6 +355,8 @@ pub enum Event {
     },
     /// A result became durable.
     Reported(Box<Report>),
+    /// A study is here as a whole, for the first time or again.
+    Completed(CompletedStudy),
     /// The listener was too slow and missed this many events; it should read the list again.
     Lagged(u64),
 }

@@ -1,7 +1,7 @@
 //! Baize on a DICOM network: the DIMSE service class provider that takes images from modalities and archives, and the
 //! user that hands results to them.
 //!
-//! [`Scp`](scp::Scp) listens on one port for C-ECHO and C-STORE. Every object that a peer sends becomes one DICOM
+//! [`Scp`](scp::Scp) listens for C-ECHO and C-STORE, plain and over TLS. Every object that a peer sends becomes one DICOM
 //! Part 10 object, its data set exactly as received, and goes through the [`Intake`](baize_core::ports::Intake)
 //! port; the C-STORE response is sent only after that port has answered, so success on the wire means durable.
 //!
@@ -14,11 +14,14 @@
 //!
 //! let config = ScpConfig {
 //!     bind: ([127, 0, 0, 1], 11112).into(),
+//!     tls: None,
 //!     ae_title: "BAIZE".to_owned(),
 //!     allowed_calling_aes: vec!["CR1".to_owned()],
 //!     allow_any_calling_ae: false,
 //!     stat_calling_aes: vec![],
 //!     max_associations: 16,
+//!     associations_per_minute: 0,
+//!     objects_per_second: 0,
 //!     max_pdu: 131_072,
 //!     max_object_bytes: 512 << 20,
 //!     receive_budget_bytes: 2 << 30,
@@ -41,6 +44,8 @@
 
 mod command;
 mod data_set;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod part10;
 pub mod results;
 pub mod scp;

@@ -71,6 +71,13 @@ impl LinkError {
     }
 }
 
+/// What bytes go over: TCP, or TLS on it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A stream whose kind is chosen at run time.
+pub(crate) type BoxedStream = Box<dyn Stream>;
+
 /// One end of an upper layer connection.
 pub(crate) struct Link<S> {
     stream: S,
@@ -78,7 +85,7 @@ pub(crate) struct Link<S> {
     max_pdu: u32,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link<S> {
+impl<S: Stream> Link<S> {
     /// `max_pdu` bounds the variable field of incoming P-DATA PDUs; `idle_timeout` bounds the time from asking
     /// for a PDU until its last byte, and the time to get rid of one.
     pub(crate) fn new(stream: S, max_pdu: u32, idle_timeout: Duration) -> Self {

@@ -32,8 +32,10 @@ mod post;
 mod read;
 mod shared;
 mod views;
+mod watch;
 
 pub use config::{Due, EngineConfig};
 pub use engine::{Engine, Storage};
 pub use error::EngineError;
 pub use metrics::Metrics;
+pub use watch::{Patience, StudyWatcher};

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use baize_core::ports::{
-    Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Spool, Studies,
+    Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Spool, Studies, StudyWatch,
 };
 use baize_core::{Clock, ErrorCode};
 use baize_desk::Desk;
@@ -36,6 +36,8 @@ pub struct Ports {
     pub reader: Arc<dyn Reader>,
     /// The work list and the findings.
     pub studies: Arc<dyn Studies>,
+    /// When a study is here as a whole.
+    pub watch: Arc<dyn StudyWatch>,
     /// What was received, to be searched.
     pub archive: Arc<dyn Archive>,
     /// Makes stored objects readable.

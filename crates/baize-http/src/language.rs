@@ -1,8 +1,11 @@
 //! Which language a caller reads, and the sentences that go with every result.
 
 use baize_core::Language;
+use baize_core::prior::Change;
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
+
+use crate::dto::PriorStatus;
 
 /// The tag for `Content-Language`.
 pub(crate) const fn tag(language: Language) -> &'static str {
@@ -49,6 +52,42 @@ pub(crate) const fn research_use(language: Language) -> &'static str {
     match language {
         Language::Chinese => "仅供科研使用，非医疗器械。",
         Language::English => "For research use only. Not a medical device.",
+    }
+}
+
+/// What a [`PriorStatus`] means.
+pub(crate) const fn prior_status(status: PriorStatus, language: Language) -> &'static str {
+    use Language::{Chinese, English};
+    match (status, language) {
+        (PriorStatus::Compared, Chinese) => "与既往检查的对比仅供参考，不改变本次结果。",
+        (PriorStatus::Compared, English) => {
+            "The comparison is for orientation; it changes no finding of this study."
+        }
+        (PriorStatus::Unread, Chinese) => "既往检查没有可对比的分析结果。",
+        (PriorStatus::Unread, English) => "The earlier study has no result to compare with.",
+        (PriorStatus::Doubtful, Chinese) => "患者编号相同，但姓名或性别不一致，未作对比，请核对患者身份。",
+        (PriorStatus::Doubtful, English) => {
+            "The Patient ID is the same but the name or sex is not: not compared. Check whose study it is."
+        }
+    }
+}
+
+/// What a [`Change`] is called.
+pub(crate) const fn change(change: Change, language: Language) -> &'static str {
+    use Language::{Chinese, English};
+    match (change, language) {
+        (Change::New, Chinese) => "新出现",
+        (Change::New, English) => "New",
+        (Change::Persisting, Chinese) => "持续存在",
+        (Change::Persisting, English) => "Still present",
+        (Change::NoLonger, Chinese) => "上次为阳性，本次低于阈值",
+        (Change::NoLonger, English) => "Positive before, now below the threshold",
+        (Change::Absent, Chinese) => "两次均低于阈值",
+        (Change::Absent, English) => "Below the threshold both times",
+        (Change::Incomparable, Chinese) => "不可比较：患者不在模型的验证人群内",
+        (Change::Incomparable, English) => {
+            "Not comparable: outside the population that the model was validated on"
+        }
     }
 }
 

@@ -38,4 +38,4 @@ pub use auth::generate_api_key;
 pub use config::{ApiKey, AuthConfig, BuildInfo, ConfigError, HttpConfig, JwtConfig, JwtKey};
 pub use metrics::{Metrics, metrics_router};
 pub use openapi::openapi;
-pub use serve::{ServeError, ServeOptions, TlsFiles, serve};
+pub use serve::{ServeError, ServeOptions, serve};

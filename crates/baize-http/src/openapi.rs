@@ -11,7 +11,7 @@ use utoipa::openapi::{
 };
 
 use crate::access::Group;
-use crate::dto::{LaggedDto, ProblemDto, ReceivedDto, ReportedDto};
+use crate::dto::{CompletedDto, LaggedDto, ProblemDto, ReceivedDto, ReportedDto};
 use crate::routes;
 
 /// The OpenAPI description of every route that [`router`](crate::router) serves.
@@ -37,6 +37,7 @@ pub fn openapi() -> OpenApi {
         // Only the event stream's text refers to these.
         .schema_from::<ReceivedDto>()
         .schema_from::<ReportedDto>()
+        .schema_from::<CompletedDto>()
         .schema_from::<LaggedDto>()
         .schema_from::<ProblemDto>()
         .build();

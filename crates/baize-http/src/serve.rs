@@ -1,26 +1,15 @@
 //! Putting the application on a socket.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
+use baize_tls::{TlsError, TlsFiles};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
-
-/// Where certificate and key are, in PEM.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    /// The certificate chain, the server's own first.
-    pub certificates: PathBuf,
-    /// The private key: PKCS#8, PKCS#1 or SEC1.
-    pub key: PathBuf,
-}
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -37,15 +26,8 @@ pub struct ServeOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// A certificate or key file cannot be used.
-    #[error("TLS {what} {path}: {reason}")]
-    Tls {
-        /// Which of the files.
-        what: &'static str,
-        /// Where it is.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The socket cannot be used.
     #[error("http listener: {0}")]
     Io(#[from] std::io::Error),
@@ -99,24 +81,7 @@ fn bounded(server: Server<SocketAddr>, header_timeout: Duration) -> Server<Socke
 }
 
 fn tls_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServeError> {
-    let bad = |what, path: &PathBuf, reason: String| ServeError::Tls { what, path: path.clone(), reason };
-    let certificate_error = |reason| bad("certificate", &files.certificates, reason);
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificates)
-        .and_then(Iterator::collect)
-        .map_err(|error| certificate_error(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(certificate_error("it holds no certificate".to_owned()));
-    }
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| bad("key", &files.key, error.to_string()))?;
-    // The provider is named: which one is the process's default depends on what else is linked in.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| certificate_error(error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| bad("key", &files.key, error.to_string()))?;
+    let mut config = Arc::unwrap_or_clone(baize_tls::server_config(files, None)?);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -15,6 +15,10 @@ pub(crate) fn of(code: ErrorCode) -> StatusCode {
         | E::NoPixelData
         | E::OwnResult
         | E::TooSmall
+        | E::NotRouted
+        | E::WrongContent
+        | E::UnfamiliarImage
+        | E::PoorQuality
         | E::NotDicom
         | E::MalformedObject
         | E::MissingAttribute

@@ -19,13 +19,19 @@ pub(crate) mod tags {
     pub(crate) const ACCESSION: Tag = (0x0008, 0x0050);
     pub(crate) const MODALITY: Tag = (0x0008, 0x0060);
     pub(crate) const MANUFACTURER: Tag = (0x0008, 0x0070);
+    pub(crate) const CODE_VALUE: Tag = (0x0008, 0x0100);
+    pub(crate) const CODE_MEANING: Tag = (0x0008, 0x0104);
+    pub(crate) const STATION: Tag = (0x0008, 0x1010);
     pub(crate) const STUDY_DESCRIPTION: Tag = (0x0008, 0x1030);
+    pub(crate) const SERIES_DESCRIPTION: Tag = (0x0008, 0x103E);
+    pub(crate) const ANATOMIC_REGION: Tag = (0x0008, 0x2218);
     pub(crate) const PATIENT_NAME: Tag = (0x0010, 0x0010);
     pub(crate) const PATIENT_ID: Tag = (0x0010, 0x0020);
     pub(crate) const BIRTH_DATE: Tag = (0x0010, 0x0030);
     pub(crate) const SEX: Tag = (0x0010, 0x0040);
     pub(crate) const AGE: Tag = (0x0010, 0x1010);
     pub(crate) const BODY_PART: Tag = (0x0018, 0x0015);
+    pub(crate) const PROTOCOL: Tag = (0x0018, 0x1030);
     pub(crate) const VIEW_POSITION: Tag = (0x0018, 0x5101);
     pub(crate) const STUDY: Tag = (0x0020, 0x000D);
     pub(crate) const SERIES: Tag = (0x0020, 0x000E);
@@ -50,6 +56,7 @@ pub(crate) mod tags {
     pub(crate) const LUT_DESCRIPTOR: Tag = (0x0028, 0x3002);
     pub(crate) const LUT_DATA: Tag = (0x0028, 0x3006);
     pub(crate) const VOI_LUT: Tag = (0x0028, 0x3010);
+    pub(crate) const VIEW_CODE: Tag = (0x0054, 0x0220);
     pub(crate) const PRESENTATION_SHAPE: Tag = (0x2050, 0x0020);
     pub(crate) const PIXEL_DATA: Tag = (0x7FE0, 0x0010);
 
@@ -62,13 +69,19 @@ pub(crate) mod tags {
         ACCESSION,
         MODALITY,
         MANUFACTURER,
+        CODE_VALUE,
+        CODE_MEANING,
+        STATION,
         STUDY_DESCRIPTION,
+        SERIES_DESCRIPTION,
+        ANATOMIC_REGION,
         PATIENT_NAME,
         PATIENT_ID,
         BIRTH_DATE,
         SEX,
         AGE,
         BODY_PART,
+        PROTOCOL,
         VIEW_POSITION,
         STUDY,
         SERIES,
@@ -93,6 +106,7 @@ pub(crate) mod tags {
         LUT_DESCRIPTOR,
         LUT_DATA,
         VOI_LUT,
+        VIEW_CODE,
         PRESENTATION_SHAPE,
     ];
 }
@@ -143,6 +157,18 @@ impl<'a> Attributes<'a> {
         // The longest text that is read, a name in three writings, has 3 x 64 characters; what is longer is
         // cut rather than carried along.
         self.charset.decode(&element.value[..element.value.len().min(1024)])
+    }
+
+    /// Code Value and Code Meaning of the first item of a code sequence. A sequence that can't be read says nothing:
+    /// an image is not turned away for it.
+    pub(crate) fn coded(&self, tag: Tag) -> Option<(String, Option<String>)> {
+        let item = self.first_item(tag).ok().flatten()?;
+        let value = item.code(tags::CODE_VALUE)?.to_owned();
+        // An item has the character set of its object.
+        let meaning = item.get(tags::CODE_MEANING).filter(|element| !element.undefined_length);
+        let meaning =
+            meaning.and_then(|element| self.charset.decode(&element.value[..element.value.len().min(256)]));
+        Some((value, meaning))
     }
 
     /// The first value of a text of the default repertoire: a code, a UID, a number.

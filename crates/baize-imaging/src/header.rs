@@ -16,6 +16,9 @@ use crate::part10::Part10;
 /// Older than anybody has become: a placeholder for a date that nobody knew.
 const MAX_AGE_YEARS: f32 = 130.0;
 
+/// Thorax (chest) in SNOMED CT and in the older SNOMED RT (PS3.16 CID 4031 and annex L).
+const CHEST_CODES: [&str; 2] = ["51185008", "T-D3000"];
+
 pub(crate) fn read(file: &Part10<'_>, attributes: &Attributes<'_>) -> Result<Header, Fault> {
     let sop_class =
         attributes.code(tags::SOP_CLASS).ok_or_else(|| missing(tags::SOP_CLASS, "SOP Class UID"))?;
@@ -66,10 +69,13 @@ fn facts(attributes: &Attributes<'_>) -> Result<ImageFacts, Fault> {
     };
     let has_pixels = attributes.pixels.is_some();
     let side = |tag| if has_pixels { attributes.word(tag).unwrap_or(0).into() } else { 0 };
+    let region = attributes.coded(tags::ANATOMIC_REGION);
+    let is_chest = region.as_ref().is_some_and(|(code, _)| CHEST_CODES.contains(&code.as_str()));
+    let view_code = || attributes.coded(tags::VIEW_CODE).and_then(|(_, meaning)| view_of(&meaning?));
     Ok(ImageFacts {
         modality: upper(tags::MODALITY),
-        body_part: upper(tags::BODY_PART),
-        view: upper(tags::VIEW_POSITION),
+        body_part: upper(tags::BODY_PART).or_else(|| is_chest.then(|| "CHEST".to_owned())),
+        view: upper(tags::VIEW_POSITION).or_else(view_code),
         frames,
         rows: side(tags::ROWS),
         columns: side(tags::COLUMNS),
@@ -86,8 +92,26 @@ fn facts(attributes: &Attributes<'_>) -> Result<ImageFacts, Fault> {
         study_date: study_date
             .map(|date| format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day())),
         study_description: attributes.text(tags::STUDY_DESCRIPTION),
+        series_description: attributes.text(tags::SERIES_DESCRIPTION),
+        protocol: attributes.text(tags::PROTOCOL),
+        anatomic_region: region.and_then(|(_, meaning)| meaning),
+        station: attributes.text(tags::STATION),
         burned_in_annotation: upper(tags::BURNED_IN).as_deref() == Some("YES"),
     })
+}
+
+/// The View Position for a Code Meaning of View Code Sequence (PS3.16 CID 4010); `None` for other words.
+fn view_of(meaning: &str) -> Option<String> {
+    let words: String = meaning.to_lowercase().chars().filter(char::is_ascii_lowercase).collect();
+    let view = match words.as_str() {
+        "anteroposterior" => "AP",
+        "posteroanterior" => "PA",
+        "leftlateral" => "LL",
+        "rightlateral" => "RL",
+        "lateral" => "LATERAL",
+        _ => return None,
+    };
+    Some(view.to_owned())
 }
 
 /// Patient's Age, or else the time from birth to the study.
@@ -146,6 +170,15 @@ mod tests {
         check("Y", None);
         check("", None);
         check("年", None);
+    }
+
+    #[test]
+    fn views_are_read_from_their_names() {
+        assert_eq!(view_of("postero-anterior").as_deref(), Some("PA"));
+        assert_eq!(view_of("Antero-posterior").as_deref(), Some("AP"));
+        assert_eq!(view_of("left lateral").as_deref(), Some("LL"));
+        assert_eq!(view_of("oblique"), None);
+        assert_eq!(view_of("后前位"), None);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::{Manifest, ModelError};
 
 /// The manifest's file name.
 pub(crate) const MANIFEST: &str = "manifest.toml";
-/// The folder of the triage models, which read patients and not images.
-const TRIAGE: &str = "triage";
+/// The folders of what is no imaging model: the triage models read patients, the gate looks before a model does.
+const APART: [&str; 2] = ["triage", crate::gate::FOLDER];
 
 /// One installed version of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +77,7 @@ impl Catalog {
     pub fn open(dir: &Path) -> Result<Self, ModelError> {
         let mut entries = Vec::new();
         for model in
-            subfolders(dir)?.into_iter().filter(|folder| folder.file_name().is_none_or(|name| name != TRIAGE))
+            subfolders(dir)?.into_iter().filter(|folder| !APART.iter().any(|apart| folder.ends_with(apart)))
         {
             for version in subfolders(&model)? {
                 let entry = Entry::open(&version)?;
@@ -111,7 +111,7 @@ fn check_place(manifest: &Manifest, model: &Path, version: &Path) -> Result<(), 
 }
 
 /// The folders in a folder, hidden ones left out.
-fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
+pub(crate) fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(dir).map_err(|source| io(dir, source))? {
         let entry = entry.map_err(|source| io(dir, source))?;

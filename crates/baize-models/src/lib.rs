@@ -17,6 +17,7 @@ mod compute;
 mod error;
 mod executor;
 mod format;
+pub mod gate;
 mod manifest;
 pub mod networks;
 mod normalise;

@@ -1,5 +1,5 @@
 //! What the tests of several crates need: synthetic DICOM objects, damaged ones, a clock to turn by
-//! hand, and a triage model that says what it is told to.
+//! hand, certificates, an archive of other people, and a triage model that says what it is told to.
 //!
 //! ```
 //! use baize_testkit::{ObjectBuilder, Syntax};
@@ -8,21 +8,25 @@
 //! assert_eq!(&object[128..132], b"DICM");
 //! ```
 //!
-//! Everything is deterministic: the same seed gives the same bytes.
+//! Everything but the keys of [`Certificates`] is deterministic: the same seed gives the same bytes.
 
 mod acuity;
+mod certificates;
 mod clock;
 mod data_set;
 mod malformed;
 mod noise;
 mod object;
+mod orthanc;
 mod phantom;
 mod syntax;
 
 pub use acuity::FakeAcuityModel;
+pub use certificates::Certificates;
 pub use clock::VirtualClock;
 pub use data_set::{DataSet, Tag, Value};
 pub use malformed::malformed;
 pub use object::{ObjectBuilder, uid};
+pub use orthanc::Orthanc;
 pub use phantom::chest_phantom;
 pub use syntax::Syntax;

@@ -134,7 +134,7 @@ fn expose(image: &mut Array2<f32>, strength: &Strength, rng: &mut impl Rng) {
 }
 
 /// Blurs with a Gaussian of `sigma` pixels, or sharpens by unsharp masking where `sigma` is negative.
-fn filter(image: &Array2<f32>, sigma: f32) -> Array2<f32> {
+pub(crate) fn filter(image: &Array2<f32>, sigma: f32) -> Array2<f32> {
     let width = if sigma < 0.0 { 1.0 } else { sigma };
     if width < 0.15 {
         return image.clone();
@@ -168,7 +168,7 @@ fn convolve_rows(image: &Array2<f32>, kernel: &[f32], radius: isize) -> Array2<f
 }
 
 /// Adds nearly Gaussian noise (the sum of four uniform values) to what is not padding.
-fn add_noise(image: &mut Array2<f32>, deviation: f32, rng: &mut impl Rng) {
+pub(crate) fn add_noise(image: &mut Array2<f32>, deviation: f32, rng: &mut impl Rng) {
     let scale = deviation * 3f32.sqrt();
     for value in image.iter_mut().filter(|value| **value > 0.0) {
         let bits: u32 = rng.random();
@@ -178,7 +178,7 @@ fn add_noise(image: &mut Array2<f32>, deviation: f32, rng: &mut impl Rng) {
 }
 
 /// Blackens or whitens strips along the sides.
-fn collimate(image: &mut Array2<f32>, rng: &mut impl Rng) {
+pub(crate) fn collimate(image: &mut Array2<f32>, rng: &mut impl Rng) {
     let size = image.nrows();
     let value = if rng.random_bool(0.8) { 0.002 } else { 0.95 };
     for side in 0..4 {
@@ -196,7 +196,7 @@ fn collimate(image: &mut Array2<f32>, rng: &mut impl Rng) {
 }
 
 /// Draws one to three bright marks near the border, as lead letters are.
-fn mark(image: &mut Array2<f32>, rng: &mut impl Rng) {
+pub(crate) fn mark(image: &mut Array2<f32>, rng: &mut impl Rng) {
     let size = image.nrows();
     for _ in 0..rng.random_range(1..=3) {
         let along = rng.random_range(0..size - 8);

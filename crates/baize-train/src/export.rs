@@ -14,12 +14,11 @@ use serde::Serialize;
 use crate::bootstrap::Interval;
 use crate::calibrate::{temperature, threshold};
 use crate::card;
-use crate::checkpoint::Epoch;
 use crate::data::{Sample, Split};
 use crate::metrics::{Figures, Scored};
 use crate::scoring::score;
 use crate::trainer::{Plan, Session};
-use crate::training::Validation;
+use crate::training::{Epoch, Validation};
 use crate::weights::numbered;
 
 /// The model's name and version; a change of either is a change of this source.
@@ -155,7 +154,7 @@ fn write_reports(
         training_images: finished.split.training.len(),
         validation_images: finished.split.validation.len(),
         validation_patients: patients(&finished.split.validation),
-        parameters: finished.session.net.num_params(),
+        parameters: finished.session.learner.net.num_params(),
         size: plan.size,
         epochs: finished.session.epoch,
         temperature,

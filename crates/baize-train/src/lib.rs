@@ -4,6 +4,7 @@
 //! autodiff on the CPU, goes on from its last epoch after a kill, and writes weights, manifest, card and metrics.
 //! [`CxrEvaluation`] is `baize eval cxr`: it measures an installed model through the way that serves (fit,
 //! normalisation, executor, calibration).
+//! [`GateTraining`] and [`GateEvaluation`] are `baize train gate` and `baize eval gate`: which image shows what.
 //! [`TriageTraining`] is `baize train triage`: it learns acuity, admission and the second reader from labelled visits.
 //! [`TriageEvaluation`] is `baize eval triage`: it measures the triage that serves on visits whose acuity and outcome
 //! are known.
@@ -22,6 +23,8 @@ mod draw;
 mod evaluation;
 mod export;
 mod fast;
+mod gate;
+mod learner;
 mod metrics;
 mod network;
 mod plot;
@@ -35,6 +38,7 @@ mod weights;
 
 pub use bootstrap::Interval;
 pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
+pub use gate::{GateEvaluation, GateReport, GateTraining};
 pub use metrics::{Bin, Figures};
 pub use training::CxrTraining;
 pub use triage::{TriageEvaluation, TriageReport, TriageTraining};

@@ -122,3 +122,36 @@ fn frame(title: &Words, across: &Words, up: &Words, body: &str) -> String {
     drawn.push_str(body);
     document(LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM, title, &drawn)
 }
+
+/// How often each true class (row) was taken for each class (column). What it is about stands in the title.
+pub(crate) fn counts<const N: usize>(about: &str, classes: &[&str; N], counts: &[[usize; N]; N]) -> String {
+    let (cell, names) = (58.0, 130.0);
+    let (left, top) = (names + 24.0, TOP + 40.0);
+    let mut body = String::new();
+    for (row, (class, cells)) in classes.iter().zip(counts).enumerate() {
+        let y = top + row as f64 * cell;
+        body.push_str(&text(left - 8.0, y + cell / 2.0 + 4.0, "text-anchor=\"end\"", class));
+        let column = left + (row as f64 + 0.5) * cell;
+        let turned = format!(
+            "font-size=\"11\" fill=\"{GREY}\" text-anchor=\"start\" transform=\"rotate(-35 {column:.1} {:.1})\"",
+            top - 6.0
+        );
+        body.push_str(&text(column, top - 6.0, &turned, class));
+        let all = cells.iter().sum::<usize>().max(1) as f64;
+        for (place, count) in cells.iter().enumerate() {
+            let (x, share) = (left + place as f64 * cell, *count as f64 / all);
+            let _ = writeln!(
+                body,
+                r##"<rect x="{x:.1}" y="{y:.1}" width="{cell}" height="{cell}" fill="{BLUE}" fill-opacity="{:.3}" stroke="{LINE}"/>"##,
+                share.sqrt() * 0.6
+            );
+            body.push_str(&text(x + cell / 2.0, y + cell / 2.0 + 4.0, "text-anchor=\"middle\"", &count.to_string()));
+        }
+    }
+    let side = N as f64 * cell;
+    let axes = "rows: what it is, columns: what it was taken for / 行：实际类别，列：判断类别";
+    let quiet = format!("font-size=\"11\" fill=\"{GREY}\" text-anchor=\"middle\"");
+    body.push_str(&text(left + side / 2.0, top + side + 26.0, &quiet, axes));
+    let title = Words::new(format!("混淆矩阵：{about}"), format!("Confusion: {about}"));
+    document(left + side + 60.0, top + side + 46.0, &title, &body)
+}

@@ -5,9 +5,6 @@ use std::sync::mpsc::sync_channel;
 use anyhow::{Context, Result};
 use baize_models::Normalisation;
 use baize_models::networks::{ResidualNet, ResidualShape};
-use burn::grad_clipping::GradientClippingConfig;
-use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, Array4, ArrayView2};
@@ -18,10 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{Strength, augment};
 use crate::data::{Sample, balanced_epoch};
-use crate::draw::drawn;
+use crate::learner::{Learner, Step, stack, to_tensor};
 use crate::network::forward_train;
 use crate::schedule::schedule;
-use crate::weights::{assign, flatten};
 
 /// Everything that decides what comes out of a run, but for the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,11 +50,7 @@ struct Batch {
 /// A run in progress.
 pub(crate) struct Session {
     pub(crate) plan: Plan,
-    pub(crate) device: Device,
-    pub(crate) net: ResidualNet,
-    pub(crate) optimizer: ModuleOptimizer,
-    /// The averaged weights, as [`flatten`] gives them.
-    pub(crate) average: Vec<f32>,
+    pub(crate) learner: Learner,
     /// Epochs done.
     pub(crate) epoch: usize,
 }
@@ -66,24 +58,13 @@ pub(crate) struct Session {
 impl Session {
     /// A run at its beginning. `device` must not have autodiff; the run adds it.
     pub(crate) fn start(plan: Plan, device: &Device) -> Self {
-        let device = device.clone().autodiff();
-        let net = drawn(plan.seed, &device, || plan.network.init(1, &device));
-        let optimizer = Self::optimizer(&plan);
-        let average = flatten(&net.valid());
-        Self { plan, device, net, optimizer, average, epoch: 0 }
-    }
-
-    pub(crate) fn optimizer(plan: &Plan) -> ModuleOptimizer {
-        AdamWConfig::new()
-            .with_weight_decay(plan.weight_decay)
-            .with_epsilon(1e-8)
-            .with_grad_clipping(Some(GradientClippingConfig::Norm(1.0)))
-            .init()
+        let learner = Learner::start(&plan.network, 1, plan.weight_decay, plan.seed, device);
+        Self { plan, learner, epoch: 0 }
     }
 
     /// The network with the averaged weights, without autodiff.
     pub(crate) fn averaged(&self) -> ResidualNet {
-        assign(self.net.valid(), &self.average)
+        self.learner.averaged()
     }
 
     /// Trains one epoch; `progress(step, steps, loss)` is called after every step. Returns the mean loss.
@@ -125,25 +106,17 @@ impl Session {
     }
 
     fn step(&mut self, batch: Batch, step: usize, steps: usize) -> Result<f32> {
-        let targets = Tensor::<2>::from_data(
-            TensorData::new(batch.targets.clone(), [batch.targets.len(), 1]),
-            &self.device,
-        );
-        let logits = forward_train(&self.net, to_tensor(batch.images, &self.device)?);
-        // Binary cross entropy in its overflow-free form: max(z, 0) - z * y + ln(1 + exp(-|z|)).
-        let losses = relu(logits.clone()) - logits.clone() * targets + logits.abs().neg().exp().log1p();
-        let loss = losses.mean();
-        let value = loss.clone().into_scalar::<f32>();
-        anyhow::ensure!(value.is_finite(), "the loss is {value} at step {step}: lower the learning rate");
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
         let rate = self.plan.peak_rate * schedule(step, steps);
-        self.net = self.optimizer.step(rate, self.net.clone(), gradients);
-        // Early on the average follows fast, so that the random start is forgotten.
-        let decay = self.plan.average.min((1.0 + step as f32) / (10.0 + step as f32));
-        for (average, value) in self.average.iter_mut().zip(flatten(&self.net.valid())) {
-            *average = decay * *average + (1.0 - decay) * value;
-        }
-        Ok(value)
+        self.learner.step(Step { number: step, rate, average: self.plan.average }, |net, device| {
+            let targets = Tensor::<2>::from_data(
+                TensorData::new(batch.targets.clone(), [batch.targets.len(), 1]),
+                device,
+            );
+            let logits = forward_train(net, to_tensor(batch.images, device)?);
+            // Binary cross entropy in its overflow-free form: max(z, 0) - z * y + ln(1 + exp(-|z|)).
+            let losses = relu(logits.clone()) - logits.clone() * targets + logits.abs().neg().exp().log1p();
+            Ok(losses.mean())
+        })
     }
 }
 
@@ -168,22 +141,6 @@ pub(crate) fn sample_rng(seed: u64, epoch: usize, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((epoch as u64) << 32) | index as u64 | 1 << 63);
     rng
-}
-
-/// `[n, 1, size, size]` from `n` images.
-pub(crate) fn stack(views: &[Array2<f32>], size: usize) -> Array4<f32> {
-    let mut batch = Array4::zeros((views.len(), 1, size, size));
-    for (mut to, view) in batch.outer_iter_mut().zip(views) {
-        to.index_axis_mut(ndarray::Axis(0), 0).assign(view);
-    }
-    batch
-}
-
-fn to_tensor(images: Array4<f32>, device: &Device) -> Result<Tensor<4>> {
-    let (n, channels, height, width) = images.dim();
-    let (values, offset) = images.into_raw_vec_and_offset();
-    anyhow::ensure!(offset.unwrap_or(0) == 0, "a batch starts at its first value");
-    Ok(Tensor::from_data(TensorData::new(values, [n, channels, height, width]), device))
 }
 
 /// Logits of prepared images `[size, size]`, without autodiff.

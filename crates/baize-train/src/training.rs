@@ -9,9 +9,10 @@ use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::augment::{Strength, augment};
-use crate::checkpoint::{self, Epoch};
+use crate::checkpoint;
 use crate::data::{self, Sample, Split};
 use crate::export::{Finished, export};
 use crate::metrics::{Scored, auc};
@@ -72,13 +73,13 @@ impl CxrTraining {
         let validation = Validation::new(&plan, &samples, &split);
         tracing::info!(training = split.training.len(), validation = split.validation.len(), "images read");
 
-        let (mut session, mut history) = match checkpoint::load(&self.out, &plan, &device)? {
-            Some((session, history)) => {
-                tracing::info!(epochs = session.epoch, "going on from the checkpoint");
-                (session, history)
-            }
-            None => (Session::start(plan.clone(), &device), Vec::new()),
-        };
+        let mut session = Session::start(plan.clone(), &device);
+        let mut history = Vec::new();
+        let fresh = || Session::start(plan.clone(), &device).learner;
+        if let Some((learner, epoch, before)) = checkpoint::load(&self.out, &plan, fresh)? {
+            tracing::info!(epochs = epoch, "going on from the checkpoint");
+            (session.learner, session.epoch, history) = (learner, epoch, before);
+        }
         let bar = progress_bar(plan.epochs);
         while session.epoch < plan.epochs {
             let epoch = session.epoch + 1;
@@ -95,7 +96,7 @@ impl CxrTraining {
             }
             tracing::info!(epoch, loss, auc = entry.auc, auc_shifted = entry.auc_shifted, "epoch done");
             history.push(entry);
-            checkpoint::save(&self.out, &session, &history)?;
+            checkpoint::save(&self.out, &plan, &session.learner, session.epoch, &history)?;
         }
         bar.finish_and_clear();
         export(
@@ -113,6 +114,19 @@ impl CxrTraining {
             },
         )
     }
+}
+
+/// One line of the run's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    /// Counted from 1.
+    pub(crate) epoch: usize,
+    /// Mean training loss.
+    pub(crate) loss: f32,
+    /// AUC of the averaged weights on the validation images as they are; absent where not measured.
+    pub(crate) auc: Option<f64>,
+    /// The same on the validation images as another site might make them.
+    pub(crate) auc_shifted: Option<f64>,
 }
 
 /// The validation images, as the server would see them and as another site might make them.
@@ -174,7 +188,7 @@ impl Validation {
     }
 }
 
-fn progress_bar(epochs: usize) -> ProgressBar {
+pub(crate) fn progress_bar(epochs: usize) -> ProgressBar {
     let bar = ProgressBar::new(epochs as u64);
     if let Ok(style) =
         ProgressStyle::with_template("{bar:30} epoch {pos}/{len} [{elapsed}, {eta} left] {msg}")

@@ -1,24 +1,29 @@
 //! One association from its request to its end.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use baize_core::ports::Intake;
+use baize_core::{Clock as _, SystemClock};
 use dicom_ul::pdu::{AbortRQServiceProviderReason as AbortReason, PDataValue, PDataValueType, Pdu};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, info, warn};
 
 use super::ScpConfig;
 use super::budget::Budget;
+use super::doors::Caller;
 use super::metrics::Metrics;
 use super::negotiate::{Agreement, Refusal, negotiate};
 use super::operation::{Operation, begin};
+use super::rate::{PeerKey, RateLimits};
 use crate::command::{BadCommand, C_CANCEL_RQ, C_STORE_RQ, Request};
-use crate::upper_layer::{Link, LinkError};
+use crate::upper_layer::{BoxedStream, Link, LinkError};
 
 /// Longest command set. A C-STORE request has some 300 bytes.
 const MAX_COMMAND_BYTES: usize = 16 * 1024;
@@ -32,7 +37,21 @@ pub(super) struct Shared {
     pub(super) intake: Arc<dyn Intake>,
     pub(super) budget: Arc<Budget>,
     pub(super) slots: Arc<Semaphore>,
+    pub(super) rates: RateLimits,
     pub(super) metrics: Metrics,
+}
+
+impl Shared {
+    pub(super) fn new(config: ScpConfig, intake: Arc<dyn Intake>) -> Self {
+        Self {
+            budget: Arc::new(Budget::new(config.receive_budget_bytes, config.max_object_bytes)),
+            slots: Arc::new(Semaphore::new(config.max_associations.min(Semaphore::MAX_PERMITS))),
+            rates: RateLimits::new(&config),
+            metrics: Metrics::default(),
+            intake,
+            config,
+        }
+    }
 }
 
 /// How a connection ended.
@@ -43,6 +62,7 @@ enum End {
     ConnectionLost,
     IdleTimeout,
     ProtocolError,
+    TlsFailed,
     Stopped,
     Refused(Refusal),
 }
@@ -56,41 +76,107 @@ impl End {
             Self::ConnectionLost => "connection_lost",
             Self::IdleTimeout => "idle_timeout",
             Self::ProtocolError => "protocol_error",
+            Self::TlsFailed => "tls_failed",
             Self::Stopped => "stopped",
             Self::Refused(Refusal::ProtocolVersion) => "rejected_protocol_version",
             Self::Refused(Refusal::ApplicationContext) => "rejected_application_context",
             Self::Refused(Refusal::CalledAe) => "rejected_called_ae",
             Self::Refused(Refusal::CallingAe) => "rejected_calling_ae",
             Self::Refused(Refusal::Limit) => "rejected_limit",
+            Self::Refused(Refusal::Rate) => "rejected_rate",
         }
     }
 }
 
-/// Serves one connection to its end. `handshake` is given back once the association stands.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    stream: S,
+/// Serves one connection to its end.
+pub(super) async fn serve(caller: Caller, shared: Arc<Shared>, shutdown: CancellationToken) {
+    let Caller { stream, peer, tls, handshake } = caller;
+    let stream = match tls {
+        None => Ok(Box::new(stream) as BoxedStream),
+        Some(acceptor) => protected(acceptor, stream, &shared, &shutdown).await,
+    };
+    let end = match stream {
+        Ok(stream) => {
+            let mut link = Link::new(stream, shared.config.max_pdu, shared.config.idle_timeout);
+            let end = associate(&mut link, peer, &shared, shutdown, handshake).await;
+            // Counted before the peer may take its time to hang up.
+            ended(end, &shared);
+            return link.close().await;
+        }
+        Err(end) => end,
+    };
+    ended(end, &shared);
+}
+
+fn ended(end: End, shared: &Shared) {
+    info!(result = end.as_str(), "association ended");
+    shared.metrics.ended(end.as_str());
+}
+
+/// The TLS handshake.
+async fn protected(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    shared: &Shared,
+    shutdown: &CancellationToken,
+) -> Result<BoxedStream, End> {
+    let shaken = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return Err(End::Stopped),
+        shaken = timeout(shared.config.idle_timeout, acceptor.accept(stream)) => shaken,
+    };
+    match shaken {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => {
+            warn!(%error, "tls handshake failed");
+            Err(End::TlsFailed)
+        }
+        Err(_) => {
+            warn!("tls handshake took too long");
+            Err(End::TlsFailed)
+        }
+    }
+}
+
+/// From the association request to the end; `handshake` is given back once the association stands.
+async fn associate(
+    link: &mut Link<BoxedStream>,
+    peer: SocketAddr,
     shared: &Shared,
     shutdown: CancellationToken,
     handshake: OwnedSemaphorePermit,
-) {
-    let mut link = Link::new(stream, shared.config.max_pdu, shared.config.idle_timeout);
-    let end = match establish(&mut link, shared, &shutdown).await {
+) -> End {
+    match establish(link, peer, shared, &shutdown).await {
         Ok((agreement, _slot)) => {
             drop(handshake);
             let _open = shared.metrics.opened();
             info!(contexts = agreement.contexts.len(), "association accepted");
+            let peer = peer_key(&agreement.calling_ae, peer);
             let phase = Phase::Command { context: None, bytes: Vec::new() };
-            Association { link: &mut link, shared, agreement, shutdown, phase }.run().await
+            Association { link, shared, agreement, peer, shutdown, phase }.run().await
         }
         Err(end) => end,
-    };
-    info!(result = end.as_str(), "association ended");
-    shared.metrics.ended(end.as_str());
-    link.close().await;
+    }
 }
 
-async fn establish<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    link: &mut Link<S>,
+/// Serves a stream that is no socket, from the association request to the end.
+#[cfg(fuzzing)]
+pub(super) async fn converse(stream: BoxedStream, peer: SocketAddr, shared: &Shared) {
+    let mut link = Link::new(stream, shared.config.max_pdu, shared.config.idle_timeout);
+    if let Ok(handshake) = Arc::new(Semaphore::new(1)).try_acquire_owned() {
+        associate(&mut link, peer, shared, CancellationToken::new(), handshake).await;
+    }
+}
+
+/// Whom the limits count.
+fn peer_key(calling_ae: &str, peer: SocketAddr) -> PeerKey {
+    // A peer that comes over IPv4 to a socket for both is the same peer.
+    PeerKey { calling_ae: calling_ae.to_owned(), address: peer.ip().to_canonical() }
+}
+
+async fn establish(
+    link: &mut Link<BoxedStream>,
+    peer: SocketAddr,
     shared: &Shared,
     shutdown: &CancellationToken,
 ) -> Result<(Agreement, OwnedSemaphorePermit), End> {
@@ -114,6 +200,12 @@ async fn establish<S: AsyncRead + AsyncWrite + Unpin + Send>(
     };
     Span::current().record("calling_ae", request.calling_ae_title.escape_debug().to_string());
     let decided = negotiate(&shared.config, request).and_then(|agreement| {
+        let calling_ae = &agreement.calling_ae;
+        let in_turn = shared.config.is_stat(calling_ae)
+            || shared.rates.admits_association(&peer_key(calling_ae, peer), SystemClock.now());
+        if !in_turn {
+            return Err(Refusal::Rate);
+        }
         let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Refusal::Limit)?;
         Ok((agreement, slot))
     });
@@ -128,7 +220,7 @@ async fn establish<S: AsyncRead + AsyncWrite + Unpin + Send>(
 }
 
 /// Tells the peer why this is the end, where it can still hear it.
-async fn broken<S: AsyncRead + AsyncWrite + Unpin + Send>(link: &mut Link<S>, error: &LinkError) -> End {
+async fn broken(link: &mut Link<BoxedStream>, error: &LinkError) -> End {
     debug!(%error, "connection unusable");
     if let Some(reason) = error.abort_reason() {
         link.abort(reason).await;
@@ -148,15 +240,16 @@ enum Phase {
     DataSet(Box<Operation>),
 }
 
-struct Association<'a, S> {
-    link: &'a mut Link<S>,
+struct Association<'a> {
+    link: &'a mut Link<BoxedStream>,
     shared: &'a Shared,
     agreement: Agreement,
+    peer: PeerKey,
     shutdown: CancellationToken,
     phase: Phase,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
+impl Association<'_> {
     async fn run(mut self) -> End {
         loop {
             let outcome = match self.next_pdu().await {
@@ -262,6 +355,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
             Ok(request) => request,
             Err(error) => return Err(self.unanswerable(error).await),
         };
+        if request.field == C_STORE_RQ {
+            keep_pace(self.shared, &self.peer, &self.shutdown).await;
+        }
         let operation = begin(context, &self.agreement.calling_ae, request, self.shared);
         if operation.request.has_data_set {
             self.phase = Phase::DataSet(Box::new(operation));
@@ -291,6 +387,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<'_, S> {
         match self.link.send_message(context, PDataValueType::Command, &response, peer_max_pdu).await {
             Ok(()) => Ok(()),
             Err(error) => Err(broken(self.link, &error).await),
+        }
+    }
+}
+
+/// Lets an object wait where its peer sends too fast. Nothing is read meanwhile.
+async fn keep_pace(shared: &Shared, peer: &PeerKey, shutdown: &CancellationToken) {
+    if shared.config.is_stat(&peer.calling_ae) {
+        return;
+    }
+    let wait = shared.rates.wait_for_object(peer, SystemClock.now());
+    if !wait.is_zero() {
+        shared.metrics.slowed();
+        tokio::select! {
+            // What has begun is finished without delay.
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the provider needs to know, and what makes no sense.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest AE title (PS3.5 section 6.2, VR AE).
@@ -12,6 +13,15 @@ const MAX_PDU: u32 = 4 << 20;
 /// Largest object that fits the 32-bit lengths of PS3.5.
 const MAX_OBJECT: u64 = u32::MAX as u64;
 
+/// The port for TLS.
+#[derive(Clone, Debug)]
+pub struct ScpTls {
+    /// Where to listen, besides the port for plain connections. Port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// Our certificate, and whether peers must show one.
+    pub config: Arc<rustls::ServerConfig>,
+}
+
 /// The settings of a [`Scp`](super::Scp).
 ///
 /// Memory: the objects being received hold at most `receive_budget_bytes` together, which is less than
@@ -22,6 +32,8 @@ const MAX_OBJECT: u64 = u32::MAX as u64;
 pub struct ScpConfig {
     /// Where to listen. Port 0 lets the system choose.
     pub bind: SocketAddr,
+    /// A second port on which peers speak TLS; `None` for none.
+    pub tls: Option<ScpTls>,
     /// Our AE title. An association that calls another one is rejected.
     pub ae_title: String,
     /// The calling AE titles that may associate. Empty refuses everybody, unless `allow_any_calling_ae`. An AE
@@ -34,6 +46,12 @@ pub struct ScpConfig {
     pub stat_calling_aes: Vec<String>,
     /// How many associations may be open at once; the next one is rejected for the time being.
     pub max_associations: usize,
+    /// How many associations one peer (a calling AE title at an IP address) may ask for in a minute; 0 for no limit.
+    /// One more is rejected for the time being. STAT peers are not limited.
+    pub associations_per_minute: u32,
+    /// How many objects one peer may send in a second; 0 for no limit. Further ones are read later. STAT peers are not
+    /// limited.
+    pub objects_per_second: u32,
     /// Longest P-DATA PDU that we take, in bytes, as PS3.8 section D.1 counts it.
     pub max_pdu: u32,
     /// Largest object that we take, in bytes of its Part 10 form.
@@ -127,11 +145,14 @@ pub(super) mod tests {
     pub(in crate::scp) fn good_config() -> ScpConfig {
         ScpConfig {
             bind: ([127, 0, 0, 1], 0).into(),
+            tls: None,
             ae_title: "BAIZE".to_owned(),
             allowed_calling_aes: vec!["CR1".to_owned()],
             allow_any_calling_ae: false,
             stat_calling_aes: vec!["ER CR".to_owned()],
             max_associations: 1,
+            associations_per_minute: 0,
+            objects_per_second: 0,
             max_pdu: 16_384,
             max_object_bytes: 1 << 20,
             receive_budget_bytes: 1 << 20,

@@ -13,6 +13,7 @@ pub struct Metrics {
     open: Gauge,
     stores: Family<StatusLabel, Counter>,
     received: Counter,
+    slowed: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +50,11 @@ impl Metrics {
             Unit::Bytes,
             self.received.clone(),
         );
+        registry.register(
+            "baize_dimse_slowed",
+            "Objects that waited because their peer sent faster than configured",
+            self.slowed.clone(),
+        );
     }
 
     pub(super) fn ended(&self, result: &'static str) {
@@ -61,6 +67,10 @@ impl Metrics {
 
     pub(super) fn received(&self, bytes: usize) {
         self.received.inc_by(bytes as u64);
+    }
+
+    pub(super) fn slowed(&self) {
+        self.slowed.inc();
     }
 
     /// Counts an association as open until dropped.
@@ -91,6 +101,7 @@ mod tests {
         metrics.ended("released");
         metrics.stored(0xA700);
         metrics.received(17);
+        metrics.slowed();
         let text = |registry: &Registry| {
             let mut text = String::new();
             prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
@@ -102,6 +113,7 @@ mod tests {
             "baize_dimse_associations_open 1",
             "baize_dimse_stores_total{status=\"A700\"} 1",
             "baize_dimse_received_bytes_total 17",
+            "baize_dimse_slowed_total 1",
         ] {
             assert!(now.lines().any(|found| found == line), "{line} is not in\n{now}");
         }

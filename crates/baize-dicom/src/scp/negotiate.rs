@@ -54,6 +54,8 @@ pub(super) enum Refusal {
     CallingAe,
     /// As many associations are open as there may be.
     Limit,
+    /// The peer asks too often.
+    Rate,
 }
 
 impl Refusal {
@@ -83,6 +85,12 @@ impl Refusal {
                 AssociationRJResult::Transient,
                 AssociationRJSource::ServiceProviderPresentation(
                     AssociationRJServiceProviderPresentationReason::LocalLimitExceeded,
+                ),
+            ),
+            Self::Rate => (
+                AssociationRJResult::Transient,
+                AssociationRJSource::ServiceProviderPresentation(
+                    AssociationRJServiceProviderPresentationReason::TemporaryCongestion,
                 ),
             ),
         };

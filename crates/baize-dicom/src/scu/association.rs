@@ -5,12 +5,11 @@ use dicom_ul::pdu::{
     AssociationRJSource, AssociationRQ, PDataValueType, Pdu, PresentationContextProposed,
     PresentationContextResultReason, UserVariableItem,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use super::{LinkLost, ScuConfig};
 use crate::transfer_syntax::unpadded;
-use crate::upper_layer::{APPLICATION_CONTEXT, CAUTIOUS_MAX_PDU, Link, LinkError};
+use crate::upper_layer::{APPLICATION_CONTEXT, BoxedStream, CAUTIOUS_MAX_PDU, Link, LinkError};
 use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// Longest command set of an answer.
@@ -41,20 +40,20 @@ struct Context {
 }
 
 /// An association that stands.
-pub(super) struct Association<S> {
-    link: Link<S>,
+pub(super) struct Association {
+    link: Link<BoxedStream>,
     contexts: Vec<Context>,
     peer_max_pdu: u32,
     last_message_id: u16,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<S> {
+impl Association {
     /// Asks for an association on a connection that stands.
     ///
     /// # Errors
     /// Why there is none.
     pub(super) async fn request(
-        stream: S,
+        stream: BoxedStream,
         config: &ScuConfig,
         proposals: Vec<Proposal>,
     ) -> Result<Self, LinkLost> {
@@ -182,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<S> {
 }
 
 /// Tells the peer why this is the end, where it can still hear it.
-async fn lost<S: AsyncRead + AsyncWrite + Unpin + Send>(link: &mut Link<S>, error: &LinkError) -> LinkLost {
+async fn lost(link: &mut Link<BoxedStream>, error: &LinkError) -> LinkLost {
     if let Some(reason) = error.abort_reason() {
         link.abort(reason).await;
     }

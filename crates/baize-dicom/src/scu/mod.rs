@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::Lane;
 use baize_core::ports::{Courier, Handover, LinkLost, PeerAnswer, Rendition};
+use baize_tls::ClientTls;
 use dicom_dictionary_std::uids;
 use tokio::net::TcpStream;
 use tracing::debug;
@@ -21,6 +22,7 @@ use tracing::debug;
 use self::association::{Association, Proposal};
 use self::object::Outgoing;
 use crate::command::{C_ECHO_RQ, C_STORE_RQ, Response, echo_request, store_request};
+use crate::upper_layer::BoxedStream;
 
 /// The settings of a [`Scu`].
 #[derive(Clone, Debug)]
@@ -33,7 +35,9 @@ pub struct ScuConfig {
     pub calling_ae: String,
     /// Longest P-DATA PDU that the peer may send us, in bytes.
     pub max_pdu: u32,
-    /// How long connecting may take.
+    /// How to speak TLS to the peer; `None` for a plain connection.
+    pub tls: Option<ClientTls>,
+    /// How long connecting may take, the TLS handshake included.
     pub connect_timeout: Duration,
     /// How long the peer may take for one answer, and for taking one PDU.
     pub response_timeout: Duration,
@@ -72,17 +76,29 @@ impl Scu {
         }
     }
 
-    async fn associate(&self, proposals: Vec<Proposal>) -> Result<Association<TcpStream>, LinkLost> {
+    async fn associate(&self, proposals: Vec<Proposal>) -> Result<Association, LinkLost> {
         let config = &self.config;
-        let connecting = tokio::time::timeout(config.connect_timeout, TcpStream::connect(&config.address));
-        let stream = connecting
+        let stream = tokio::time::timeout(config.connect_timeout, self.connection())
             .await
-            .map_err(|_| LinkLost("no connection in time".to_owned()))?
+            .map_err(|_| LinkLost("no connection in time".to_owned()))??;
+        Association::request(stream, config, proposals).await
+    }
+
+    async fn connection(&self) -> Result<BoxedStream, LinkLost> {
+        let config = &self.config;
+        let stream = TcpStream::connect(&config.address)
+            .await
             .map_err(|error| LinkLost(format!("no connection: {error}")))?;
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "nagle's algorithm stays on");
         }
-        Association::request(stream, config, proposals).await
+        match &config.tls {
+            None => Ok(Box::new(stream)),
+            Some(tls) => {
+                let stream = tls.connect(stream).await;
+                Ok(Box::new(stream.map_err(|error| LinkLost(format!("no TLS connection: {error}")))?))
+            }
+        }
     }
 }
 
@@ -113,7 +129,7 @@ fn proposals(objects: &[Rendition]) -> Vec<Proposal> {
 
 /// An association over which objects are stored.
 struct Storing {
-    association: Association<TcpStream>,
+    association: Association,
     high: bool,
 }
 
@@ -157,11 +173,7 @@ impl Handover for Storing {
 }
 
 /// Waits for the answer to one request.
-async fn answer_to(
-    association: &mut Association<TcpStream>,
-    field: u16,
-    message_id: u16,
-) -> Result<Response, LinkLost> {
+async fn answer_to(association: &mut Association, field: u16, message_id: u16) -> Result<Response, LinkLost> {
     let command = association.receive_command().await?;
     match Response::parse(&command) {
         Ok(response) if response.field == field && response.message_id == message_id => Ok(response),
@@ -172,6 +184,18 @@ async fn answer_to(
         Err(error) => {
             association.abort().await;
             Err(LinkLost(format!("the peer's answer cannot be read: {error}")))
+        }
+    }
+}
+
+/// Sends one object over a stream that is no socket.
+#[cfg(fuzzing)]
+pub(crate) async fn deliver(stream: BoxedStream, config: ScuConfig, object: Rendition) {
+    let proposals = proposals(std::slice::from_ref(&object));
+    if let Ok(association) = Association::request(stream, &config, proposals).await {
+        let mut handover = Box::new(Storing { association, high: false });
+        if handover.send(&object).await.is_ok() {
+            handover.close().await;
         }
     }
 }

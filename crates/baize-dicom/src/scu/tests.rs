@@ -74,6 +74,7 @@ async fn send(accept: fn(&str) -> Option<String>, answer: Answer) -> Result<Peer
         called_ae: "PACS".to_owned(),
         calling_ae: "BAIZE".to_owned(),
         max_pdu: 16_384,
+        tls: None,
         connect_timeout: GENEROUS,
         response_timeout: GENEROUS,
     });

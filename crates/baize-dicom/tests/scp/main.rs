@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests may")]
 
 mod misbehaving;
+mod orthanc;
+mod pace;
 mod peers;
 mod refusing;
 mod stopping;
 mod storing;
 mod support;
+mod tls;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use baize_core::{ErrorCode, Fault};
 use baize_dicom::scp::ScpConfig;
 use baize_testkit::{ObjectBuilder, Syntax};
 use tempfile::TempDir;
@@ -157,4 +158,48 @@ async fn pynetdicom_sends_every_transfer_syntax() {
     assert_eq!(statuses.split_whitespace().collect::<Vec<_>>(), vec!["0000"; objects.len() + 1]);
     server.ended("released", 1).await;
     assert_eq!(stored(&server), sent(&objects));
+}
+
+/// Sends one file; prints the status and the comment.
+const PYNETDICOM_ASKS_WHY: &str = r"
+import sys
+from pydicom import dcmread
+from pynetdicom import AE
+
+file = dcmread(sys.argv[2])
+ae = AE(ae_title='CR1')
+ae.add_requested_context(file.SOPClassUID, file.file_meta.TransferSyntaxUID)
+association = ae.associate('127.0.0.1', int(sys.argv[1]), ae_title='BAIZE')
+answer = association.send_c_store(file)
+print('%04X %s' % (answer.Status, answer.ErrorComment))
+association.release()
+";
+
+#[tokio::test]
+async fn pynetdicom_is_told_why_an_object_is_not_taken() {
+    let importable = Command::new("python3").args(["-c", "import pynetdicom, pydicom"]).output().await;
+    if !importable.is_ok_and(|output| output.status.success()) {
+        println!("skipped: python3 cannot import pynetdicom and pydicom");
+        return;
+    }
+    let server = start(config()).await;
+    let folder = TempDir::new().unwrap();
+    let files = write(&folder, &[ObjectBuilder::chest(1)]);
+    let port = server.address.port().to_string();
+    for (code, status) in [
+        (ErrorCode::SpoolFull, "A700"),
+        (ErrorCode::Saturated, "A710"),
+        (ErrorCode::MissingAttribute, "A900"),
+        (ErrorCode::MalformedObject, "C000"),
+        (ErrorCode::UnsupportedTransferSyntax, "C000"),
+    ] {
+        server.intake.fail_with(Fault::new(code, format!("because of {code}")));
+        let mut command = Command::new("python3");
+        let output =
+            command.args(["-c", PYNETDICOM_ASKS_WHY]).arg(&port).args(&files).output().await.unwrap();
+        assert_success(&output);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(told.trim(), format!("{status} because of {code}"));
+    }
+    assert!(server.intake.objects().is_empty());
 }

@@ -107,6 +107,8 @@ fn identity(object: &[u8]) -> Result<InstanceIdentity, Fault> {
 /// A provider that runs.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// The port for TLS, if there is one.
+    pub(crate) tls_address: Option<SocketAddr>,
     pub(crate) intake: Arc<FakeIntake>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) task: JoinHandle<()>,
@@ -134,11 +136,14 @@ impl Running {
 pub(crate) fn config() -> ScpConfig {
     ScpConfig {
         bind: ([127, 0, 0, 1], 0).into(),
+        tls: None,
         ae_title: "BAIZE".to_owned(),
         allowed_calling_aes: vec!["CR1".to_owned(), "ER1".to_owned()],
         allow_any_calling_ae: false,
         stat_calling_aes: vec!["ER1".to_owned()],
         max_associations: 8,
+        associations_per_minute: 0,
+        objects_per_second: 0,
         max_pdu: 16_384,
         max_object_bytes: 8 << 20,
         receive_budget_bytes: 32 << 20,
@@ -152,9 +157,9 @@ pub(crate) async fn start(config: ScpConfig) -> Running {
     let mut registry = Registry::default();
     scp.metrics().register(&mut registry);
     let shutdown = CancellationToken::new();
-    let address = scp.local_addr();
+    let (address, tls_address) = (scp.local_addr(), scp.tls_addr());
     let task = tokio::spawn(scp.run(shutdown.clone()));
-    Running { address, intake, shutdown, task, registry }
+    Running { address, tls_address, intake, shutdown, task, registry }
 }
 
 /// A peer with an open association.

@@ -1,15 +1,12 @@
 //! The client: sends a message and says truthfully what the peer answered.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig as TlsConfig;
-use rustls::pki_types::ServerName;
+use baize_tls::ClientTls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tracing::{debug, warn};
 
 use super::frame::Frame;
@@ -18,15 +15,6 @@ use crate::codec::{Limits, Message};
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
-/// How to speak TLS to a peer.
-#[derive(Clone)]
-pub struct ClientTls {
-    /// Whom to believe, and the own certificate where the peer wants one.
-    pub config: Arc<TlsConfig>,
-    /// The name that the peer's certificate must have.
-    pub server_name: ServerName<'static>,
-}
 
 /// Where and how to send.
 #[derive(Clone)]
@@ -115,9 +103,7 @@ impl Client {
             let stream = TcpStream::connect(&config.address).await?;
             stream.set_nodelay(true)?;
             let Some(tls) = &config.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
-            let connector = TlsConnector::from(Arc::clone(&tls.config));
-            let stream = connector.connect(tls.server_name.clone(), stream).await?;
-            Ok::<_, std::io::Error>(Box::new(stream) as Box<dyn Stream>)
+            Ok::<_, std::io::Error>(Box::new(tls.connect(stream).await?) as Box<dyn Stream>)
         };
         let stream = timeout(config.connect_timeout, connect)
             .await

@@ -1,7 +1,7 @@
 //! MLLP: HL7 v2 messages over TCP, one at a time on a connection, each acknowledged.
 //!
 //! `frame` cuts a stream into messages, `ack` knows what is answered and how it is written, `server` and `client`
-//! are the two ends, `tls` what protects them, `seen` remembers what came in already.
+//! are the two ends, `seen` remembers what came in already. TLS is `baize-tls`.
 
 mod ack;
 mod client;
@@ -9,12 +9,10 @@ mod connection;
 mod link;
 mod seen;
 mod server;
-mod tls;
 
 pub(crate) mod frame;
 
 pub use self::ack::{Acknowledger, Receipt};
-pub use self::client::{Answer, Client, ClientConfig, ClientTls};
+pub use self::client::{Answer, Client, ClientConfig};
 pub use self::seen::{MessageKey, RecentlySeen, Seen};
 pub use self::server::{Receiver, Server, ServerConfig};
-pub use self::tls::{TlsError, TlsFiles, client_config, server_config};

@@ -1,5 +1,6 @@
 //! What the event stream tells.
 
+use baize_core::ports::CompletedStudy;
 use baize_core::{InstanceIdentity, Lane, Language, Report, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,6 +55,41 @@ impl ReportedDto {
             series: report.instance.series.to_string(),
             sop: report.instance.sop.to_string(),
             result: ResultDto::of(report, Some(&report.instance), language),
+        }
+    }
+}
+
+/// `event: completed`: a study is here as a whole, for the first time or, after late images, again.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CompletedEvent)]
+pub(crate) struct CompletedDto {
+    #[schema(example = "1.2.840.113619.2.1")]
+    study: String,
+    /// `quiet`, `stow` or `order`.
+    #[schema(example = "quiet")]
+    by: &'static str,
+    /// How often it has been complete: above 1, late images came.
+    #[schema(example = 1)]
+    revision: u32,
+    /// Images received.
+    #[schema(example = 2)]
+    instances: u64,
+    /// Images announced; null where nobody said. Above `instances`, some are missing.
+    #[schema(example = 2)]
+    expected: Option<u32>,
+    #[schema(example = "2026-03-01T08:31:00.000250Z")]
+    at: String,
+}
+
+impl CompletedDto {
+    pub(crate) fn of(completed: &CompletedStudy) -> Self {
+        Self {
+            study: completed.study.to_string(),
+            by: completed.completion.by.as_str(),
+            revision: completed.revision,
+            instances: completed.instances,
+            expected: completed.expected,
+            at: time_text(completed.completion.at),
         }
     }
 }

@@ -7,7 +7,7 @@ use baize_core::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ModelDto, time_text};
+use super::{ModelDto, PriorDto, time_text};
 use crate::language;
 
 /// Sentences that belong to every set of findings.
@@ -39,6 +39,8 @@ pub(crate) struct StudyFindingsDto {
     #[schema(example = "1.2.840.113619.2.1")]
     pub(crate) study: String,
     pub(crate) notices: NoticesDto,
+    /// The latest earlier study of the same patient; null where none is known.
+    pub(crate) prior: Option<PriorDto>,
     /// In the order of arrival.
     pub(crate) instances: Vec<InstanceFindingsDto>,
 }
@@ -241,9 +243,9 @@ impl FindingDto {
 pub(crate) struct CodeDto {
     /// Coding Scheme Designator.
     #[schema(example = "SCT")]
-    scheme: String,
+    pub(super) scheme: String,
     #[schema(example = "233604007")]
-    value: String,
+    pub(super) value: String,
 }
 
 impl CodeDto {

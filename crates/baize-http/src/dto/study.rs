@@ -1,8 +1,8 @@
 //! The work list.
 
-use baize_core::ports::{Progress, StudySummary};
+use baize_core::ports::{Arrival, Progress, StudySummary};
 use baize_core::{ImageFacts, Sex};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::time_text;
@@ -47,6 +47,7 @@ pub(crate) struct StudyDto {
     #[schema(example = "2026-03-01T08:30:02.113000Z")]
     updated_at: String,
     progress: ProgressDto,
+    arrival: ArrivalDto,
 }
 
 /// Whom a study shows, as its first image says.
@@ -83,6 +84,52 @@ pub(crate) struct ProgressDto {
     failed: u64,
 }
 
+/// Whether all images of a study are here, as far as can be told.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Arrival)]
+pub(crate) struct ArrivalDto {
+    /// False while images are expected; a late image makes it false again.
+    complete: bool,
+    /// Why it is taken as complete: `quiet` (nothing came for the configured time), `stow` (a STOW request stored all of
+    /// its objects), `order` (as many came as were announced).
+    #[schema(example = "quiet")]
+    by: Option<&'static str>,
+    #[schema(example = "2026-03-01T08:31:00.000250Z")]
+    at: Option<String>,
+    /// How often it has been complete: above 1, late images came.
+    #[schema(example = 1)]
+    revision: u32,
+    /// Images announced; null where nobody said.
+    #[schema(example = 2)]
+    expected: Option<u32>,
+    /// Images announced that have not come; null where nobody said how many there are.
+    #[schema(example = 0)]
+    missing: Option<u64>,
+}
+
+/// How many images a study has.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Expected)]
+pub(crate) struct ExpectedDto {
+    /// At least 1.
+    #[schema(example = 2, minimum = 1)]
+    pub(crate) instances: u32,
+}
+
+impl ArrivalDto {
+    fn of(arrival: Arrival, here: u64) -> Self {
+        Self {
+            complete: arrival.complete.is_some(),
+            by: arrival.complete.map(|complete| complete.by.as_str()),
+            at: arrival.complete.map(|complete| time_text(complete.at)),
+            revision: arrival.revision,
+            expected: arrival.expected,
+            missing: arrival.expected.map(|expected| u64::from(expected).saturating_sub(here)),
+        }
+    }
+}
+
 impl StudyDto {
     pub(crate) fn of(summary: StudySummary) -> Self {
         let facts = summary.facts;
@@ -98,6 +145,7 @@ impl StudyDto {
             received_at: time_text(summary.received_at),
             updated_at: time_text(summary.updated_at),
             progress: ProgressDto::of(summary.progress),
+            arrival: ArrivalDto::of(summary.arrival, summary.progress.instances),
         }
     }
 }

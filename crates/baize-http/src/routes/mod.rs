@@ -1,5 +1,6 @@
 //! The handlers, by what they are about. DICOMweb has modules of its own: `stow` and `dicomweb`.
 
+mod arrival;
 mod docs;
 mod events;
 mod findings;
@@ -35,7 +36,13 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
                 .routes(routes!(health::version)),
         ),
         (Group::Docs, group().routes(routes!(docs::openapi_json))),
-        (Group::Store, group().routes(routes!(stow::store_studies)).routes(routes!(stow::store_study))),
+        (
+            Group::Store,
+            group()
+                .routes(routes!(stow::store_studies))
+                .routes(routes!(stow::store_study))
+                .routes(routes!(arrival::expect)),
+        ),
         (
             Group::Search,
             group()

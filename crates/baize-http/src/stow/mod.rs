@@ -3,6 +3,7 @@
 mod dataset;
 mod reason;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -134,7 +135,23 @@ async fn store(
         }
         fates.push(fate);
     }
+    for study in whole_studies(&fates) {
+        // The objects are stored, whatever becomes of this note: without it the study only takes longer.
+        if let Err(fault) = app.ports.watch.stowed(study).await {
+            tracing::warn!(%fault, %study, "cannot note that the study was stored");
+        }
+    }
     answer(&app.config.public_url, fates)
+}
+
+/// The studies of a request that stored every part.
+fn whole_studies(fates: &[Fate]) -> BTreeSet<&StudyUid> {
+    let mut studies = BTreeSet::new();
+    for fate in fates {
+        let Fate::Stored { identity, .. } = fate else { return BTreeSet::new() };
+        studies.insert(&identity.study);
+    }
+    studies
 }
 
 /// PS3.18 section 10.5.1: `multipart/related` whose root type is DICOM. The metadata-and-bulk-data types are not

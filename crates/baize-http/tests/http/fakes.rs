@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Acceptance, Appended, Archive, ArchiveQuery, ArchiveRow, Bulk, Delivery, DeliveryId, DeliveryQuery,
-    DeliveryState, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify, InstanceRecord,
-    Intake, Novelty, ObjectViews, Outbox, Progress, Reader, Reading, Rendering, Spool, SpoolKey, Studies,
-    StudySummary, TriageEntry, TriageRecords, VisitId,
+    Acceptance, Appended, Archive, ArchiveQuery, ArchiveRow, Arrival, Bulk, Delivery, DeliveryId,
+    DeliveryQuery, DeliveryState, Digest, Door, Event, EventStream, Events, Health, HealthCheck, Identify,
+    InstanceRecord, Intake, Novelty, ObjectViews, Outbox, Progress, Reader, Reading, Rendering, Spool,
+    SpoolKey, Studies, StudySummary, StudyWatch, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Extent, Fault, Finding, HeatMap, ImageFacts,
@@ -33,6 +33,12 @@ pub(crate) struct World {
     pub(crate) accepted: Mutex<Vec<(Bytes, Door, Lane)>>,
     pub(crate) lanes_read: Mutex<Vec<Lane>>,
     pub(crate) listed: Mutex<Vec<(Option<Timestamp>, usize)>>,
+    /// Whether study `1.2` is here as a whole.
+    pub(crate) arrival: Mutex<Arrival>,
+    /// Earlier studies of the patient of study `1.2`.
+    pub(crate) earlier: Mutex<Vec<StudySummary>>,
+    /// What was said about whole studies; `None`: a STOW request stored all of its objects.
+    pub(crate) told: Mutex<Vec<(String, Option<u32>)>>,
     pub(crate) searched: Mutex<Vec<ArchiveQuery>>,
     pub(crate) spool_has_lost: Mutex<Option<SpoolKey>>,
     pub(crate) triage: Mutex<Vec<TriageEntry>>,
@@ -52,6 +58,9 @@ impl World {
             accepted: Mutex::default(),
             lanes_read: Mutex::default(),
             listed: Mutex::default(),
+            arrival: Mutex::default(),
+            earlier: Mutex::default(),
+            told: Mutex::default(),
             searched: Mutex::default(),
             spool_has_lost: Mutex::default(),
             triage: Mutex::default(),
@@ -218,6 +227,7 @@ fn summary() -> StudySummary {
         updated_at: NOW,
         lane: Lane::Urgent,
         progress: Progress { instances: 4, pending: 1, analysed: 2, refused: 1, failed: 0 },
+        arrival: Arrival::default(),
     }
 }
 
@@ -242,12 +252,22 @@ impl Studies for World {
     async fn study(&self, study: &StudyUid) -> Result<Option<StudySummary>, Fault> {
         match study.as_str() {
             "9.9" => Err(Fault::new(ErrorCode::StorageFailed, "The database did not answer.")),
-            "1.2" => Ok(Some(summary())),
+            "1.2" => Ok(Some(StudySummary { arrival: *self.arrival.lock().unwrap(), ..summary() })),
             _ => Ok(None),
         }
     }
 
+    async fn earlier(&self, study: &StudyUid, _: usize) -> Result<Vec<StudySummary>, Fault> {
+        if study.as_str() != "1.2" {
+            return Ok(vec![]);
+        }
+        Ok(self.earlier.lock().unwrap().clone())
+    }
+
     async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
+        if study.as_str() == "1.1" {
+            return Ok(vec![record("1.1.1", 0, vec![(Some(model("0.1.0")), analysed())])]);
+        }
         if study.as_str() != "1.2" {
             return Ok(vec![]);
         }
@@ -260,6 +280,28 @@ impl Studies for World {
             record("1.2.4", 0, vec![(Some(model("0.1.0")), analysed()), (Some(model("0.2.0")), analysed())]),
             record("1.2.5", 1, vec![]),
         ])
+    }
+}
+
+/// An earlier study of the same patient, unless `change` makes it another's.
+pub(crate) fn earlier(study: &str, change: impl FnOnce(&mut ImageFacts)) -> StudySummary {
+    let mut earlier = summary();
+    earlier.study = StudyUid::parse(study).unwrap();
+    earlier.facts.study_date = Some("20250301".into());
+    change(&mut earlier.facts);
+    earlier
+}
+
+#[async_trait]
+impl StudyWatch for World {
+    async fn expect(&self, study: &StudyUid, instances: u32) -> Result<(), Fault> {
+        self.told.lock().unwrap().push((study.to_string(), Some(instances)));
+        Ok(())
+    }
+
+    async fn stowed(&self, study: &StudyUid) -> Result<(), Fault> {
+        self.told.lock().unwrap().push((study.to_string(), None));
+        Ok(())
     }
 }
 

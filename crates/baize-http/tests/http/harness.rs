@@ -56,6 +56,7 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         identify: world.clone(),
         reader: world.clone(),
         studies: world.clone(),
+        watch: world.clone(),
         archive: world.clone(),
         views: world.clone(),
         spool: world.clone(),

@@ -25,3 +25,4 @@ mod tokens;
 mod triage;
 mod triage_input;
 mod triage_schema;
+mod whole_studies;

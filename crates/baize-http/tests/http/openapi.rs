@@ -63,6 +63,7 @@ fn the_routes_are_these() {
         ("POST", "/v1/triage/assessments"),
         ("POST", "/v1/triage/assessments/{id}/level"),
         ("POST", "/v1/triage/assessments/{id}/vitals"),
+        ("PUT", "/v1/studies/{study}/expected"),
     ];
     assert_eq!(documented, expected.map(|(method, path)| (method.to_owned(), path.to_owned())));
 }

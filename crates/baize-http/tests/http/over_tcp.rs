@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use baize_http::{ServeError, ServeOptions, TlsFiles, serve};
+use baize_http::{ServeError, ServeOptions, serve};
+use baize_tls::TlsFiles;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -5,6 +5,8 @@
 mod crash;
 mod fakes;
 mod misbehaving;
+mod orthanc;
 mod peers;
 mod service;
 mod support;
+mod tls;

@@ -27,7 +27,7 @@ const STORESCP: &str = "/usr/bin/storescp";
 
 const TWO: &[&str] = &[CR, SECONDARY_CAPTURE];
 
-fn dcmtk_is_there() -> bool {
+pub(crate) fn dcmtk_is_there() -> bool {
     let there = Path::new(STORESCP).exists();
     if !there {
         println!("skipped: storescp of DCMTK is not installed");
@@ -36,8 +36,8 @@ fn dcmtk_is_there() -> bool {
 }
 
 /// A loopback port behind which each connection gets a storescp of its own, which ends with it.
-struct StoreScp {
-    address: SocketAddr,
+pub(crate) struct StoreScp {
+    pub(crate) address: SocketAddr,
     options: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
@@ -59,7 +59,7 @@ async fn bind(address: SocketAddr) -> TcpListener {
 }
 
 impl StoreScp {
-    async fn start(address: SocketAddr, folder: &Path, options: &[&str]) -> Self {
+    pub(crate) async fn start(address: SocketAddr, folder: &Path, options: &[&str]) -> Self {
         let listener = bind(address).await;
         let address = listener.local_addr().unwrap();
         let folder = folder.to_owned();
@@ -84,17 +84,18 @@ impl StoreScp {
         *self.options.lock().unwrap() = texts(options);
     }
 
-    async fn stop(self) -> SocketAddr {
+    pub(crate) async fn stop(self) -> SocketAddr {
         self.task.abort();
         let _aborted = self.task.await;
         self.address
     }
 }
 
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub(crate) const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// The SOP Instance UIDs and transfer syntaxes of what the peer keeps.
-fn kept(folder: &TempDir) -> BTreeSet<(String, String)> {
+pub(crate) fn kept(folder: &TempDir) -> BTreeSet<(String, String)> {
     let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
         let object = dicom_object::open_file(path).unwrap();
@@ -243,7 +244,7 @@ async fn dcmtk_storescp_refuses_a_class_that_it_does_not_know() {
 /// Answers each C-STORE with the next status of its arguments, in hexadecimal; `die` ends the process before the
 /// answer. Ends by itself with its input.
 const PYNETDICOM: &str = r"
-import os, sys, threading
+import os, ssl, sys
 from pynetdicom import AE, evt, StoragePresentationContexts
 from pydicom.dataset import Dataset
 
@@ -260,23 +261,40 @@ def store(event):
         answer.ErrorComment = 'as told'
     return answer
 
+context = None
+if 'TLS_FILES' in os.environ:
+    certificate, key, authority = os.environ['TLS_FILES'].split(':')
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
+    context.load_cert_chain(certificate, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+
 ae = AE(ae_title='PACS')
 ae.supported_contexts = StoragePresentationContexts
-server = ae.start_server(('127.0.0.1', 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+handlers = [(evt.EVT_C_STORE, store)]
+server = ae.start_server(('127.0.0.1', 0), block=False, evt_handlers=handlers, ssl_context=context)
 print(server.socket.getsockname()[1], flush=True)
 sys.stdin.read()
 server.shutdown()
 ";
 
-struct Pynetdicom {
+pub(crate) struct Pynetdicom {
     child: tokio::process::Child,
     lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Pynetdicom {
     /// `None` where it is not installed.
     async fn start(script: &[&str]) -> Option<Self> {
+        Self::run(script, None).await
+    }
+
+    /// With its certificate and key, and the authority that must have issued ours.
+    pub(crate) async fn start_with_tls(script: &[&str], files: &[PathBuf; 3]) -> Option<Self> {
+        Self::run(script, Some(files)).await
+    }
+
+    async fn run(script: &[&str], tls: Option<&[PathBuf; 3]>) -> Option<Self> {
         let importable =
             tokio::process::Command::new("python3").args(["-c", "import pynetdicom, pydicom"]).output().await;
         if !importable.is_ok_and(|output| output.status.success()) {
@@ -285,6 +303,9 @@ impl Pynetdicom {
         }
         let mut command = tokio::process::Command::new("python3");
         command.args(["-c", PYNETDICOM]).args(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(files) = tls {
+            command.env("TLS_FILES", std::env::join_paths(files).unwrap());
+        }
         let mut child = command.kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port: u16 = lines.next_line().await.unwrap().unwrap().parse().unwrap();
@@ -292,7 +313,7 @@ impl Pynetdicom {
     }
 
     /// Stops it and tells what it was sent.
-    async fn stop(mut self) -> Vec<String> {
+    pub(crate) async fn stop(mut self) -> Vec<String> {
         drop(self.child.stdin.take());
         let mut seen = Vec::new();
         while let Some(line) = self.lines.next_line().await.unwrap() {
@@ -373,11 +394,14 @@ impl OurScp {
         let notes = Arc::new(Notes::default());
         let config = ScpConfig {
             bind: ANY_PORT,
+            tls: None,
             ae_title: "PACS".into(),
             allowed_calling_aes: vec!["BAIZE".into()],
             allow_any_calling_ae: false,
             stat_calling_aes: vec![],
             max_associations: 8,
+            associations_per_minute: 0,
+            objects_per_second: 0,
             max_pdu: 16_384,
             max_object_bytes: 1 << 20,
             receive_budget_bytes: 8 << 20,

@@ -35,6 +35,15 @@ pub(crate) fn object_uid(sop: &str, number: usize) -> String {
     format!("2.25.{}.{number}", sop.trim_start_matches("1.2."))
 }
 
+/// The n-th object about an image.
+pub(crate) fn synthetic_object(image: &InstanceIdentity, number: usize, class: &str) -> ObjectBuilder {
+    ObjectBuilder::chest(number as u64)
+        .size(16, 16)
+        .text((0x0008, 0x0016), b"UI", class)
+        .sop(&object_uid(image.sop.as_str(), number))
+        .study(image.study.as_str())
+}
+
 impl Renditions for SyntheticResults {
     fn objects(
         &self,
@@ -47,13 +56,8 @@ impl Renditions for SyntheticResults {
         let sop = report.instance.sop.as_str();
         assert_eq!(source, sop.as_bytes(), "the image is the one of the report");
         let rendition = |(number, class): (usize, &&str)| {
-            let uid = object_uid(sop, number);
-            let object = ObjectBuilder::chest(number as u64)
-                .size(16, 16)
-                .text((0x0008, 0x0016), b"UI", class)
-                .sop(&uid)
-                .study(report.instance.study.as_str());
-            let name = ObjectName { sop_class: (*class).to_owned(), sop_instance: uid };
+            let object = synthetic_object(&report.instance, number, class);
+            let name = ObjectName { sop_class: (*class).to_owned(), sop_instance: object.sop_uid() };
             // The head of the file says another class, which nobody reads.
             Rendition { name, object: object.build() }
         };
@@ -183,14 +187,19 @@ pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Couri
 
 /// The way to a peer by DIMSE; `response` is how long it may take for an answer.
 pub(crate) fn scu(address: SocketAddr, response: Duration) -> Scu {
-    Scu::new(ScuConfig {
+    Scu::new(scu_config(address, response))
+}
+
+pub(crate) fn scu_config(address: SocketAddr, response: Duration) -> ScuConfig {
+    ScuConfig {
         address: address.to_string(),
         called_ae: "PACS".into(),
         calling_ae: "BAIZE".into(),
         max_pdu: 16_384,
+        tls: None,
         connect_timeout: Duration::from_secs(20),
         response_timeout: response,
-    })
+    }
 }
 
 /// A peer that takes its time.

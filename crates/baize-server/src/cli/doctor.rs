@@ -29,6 +29,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         triage(&config, reader),
         storage(&config, reader),
+        dimse(&config, reader),
         destinations(&config, reader),
     ];
     Ok(if healthy.into_iter().all(|sound| sound) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
@@ -140,6 +141,44 @@ fn triage(config: &Config, reader: Language) -> bool {
     true
 }
 
+/// Where images come in, and who may send them.
+fn dimse(config: &Config, reader: Language) -> bool {
+    let dimse = &config.dimse;
+    let label = pick(reader, "DICOM 接收端口", "DICOM port");
+    good(&format!("{label}: {} (AE {})", dimse.bind, dimse.ae_title));
+    let limits = [
+        (dimse.associations_per_minute, pick(reader, "次连接/分钟", "associations a minute")),
+        (dimse.objects_per_second, pick(reader, "个对象/秒", "objects a second")),
+    ];
+    for (most, unit) in limits.into_iter().filter(|(most, _)| *most > 0) {
+        let each = pick(reader, "每台设备限", "limit for each peer");
+        say(&format!("  {each}: {most} {unit}"));
+    }
+    let Some(tls) = &dimse.tls else {
+        say(pick(
+            reader,
+            "  未配置 [dimse.tls]：DICOM 传输不加密",
+            "  there is no [dimse.tls]: images come in unencrypted",
+        ));
+        return true;
+    };
+    let label = pick(reader, "DICOM TLS 接收端口", "DICOM port for TLS");
+    match wiring::dimse_tls(tls) {
+        Ok(_) => {
+            let who = match tls.client_ca {
+                Some(_) => pick(reader, "须出示客户端证书", "peers must show a certificate"),
+                None => pick(reader, "不要求客户端证书", "peers need no certificate"),
+            };
+            good(&format!("{label}: {} ({who})", tls.bind));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            false
+        }
+    }
+}
+
 /// Asks every destination by C-ECHO. One that does not answer is shown, but is no reason for the server not to start:
 /// its results wait.
 fn destinations(config: &Config, reader: Language) -> bool {
@@ -152,28 +191,36 @@ fn destinations(config: &Config, reader: Language) -> bool {
         ));
         return true;
     }
-    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
-        let echo = |destination| wiring::scu(config, destination);
-        config.destinations.iter().map(|one| (one, runtime.block_on(echo(one).echo()))).collect::<Vec<_>>()
-    });
-    let answers = match asked {
-        Ok(answers) => answers,
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
         Err(error) => {
             bad(&format!("{label}: {error}"));
             return false;
         }
     };
-    for (destination, answer) in answers {
+    let mut sound = true;
+    for destination in &config.destinations {
         let (name, address) = (&destination.name, &destination.address);
-        match answer {
-            Ok(()) => good(&format!("{label}: {name} ({address}, {})", destination.ae_title)),
+        let scu = match wiring::scu(config, destination) {
+            Ok(scu) => scu,
+            Err(error) => {
+                bad(&format!("{label}: {error:#}"));
+                sound = false;
+                continue;
+            }
+        };
+        match runtime.block_on(scu.echo()) {
+            Ok(()) => {
+                let tls = if destination.tls.is_some() { ", TLS" } else { "" };
+                good(&format!("{label}: {name} ({address}, {}{tls})", destination.ae_title));
+            }
             Err(lost) => {
                 let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");
                 bad(&format!("{label}: {name} ({address}) {mute}: {lost}"));
             }
         }
     }
-    true
+    sound
 }
 
 fn storage(config: &Config, reader: Language) -> bool {

@@ -58,5 +58,8 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     say(&format!("http     {}", server.http_url()));
     say(&format!("metrics  http://{}/metrics", server.metrics_address()));
     say(&format!("dicom    {} (AE {})", server.dimse_address(), config.dimse.ae_title));
+    if let Some(address) = server.dimse_tls_address() {
+        say(&format!("dicom-tls {address} (AE {})", config.dimse.ae_title));
+    }
     server.run().await
 }

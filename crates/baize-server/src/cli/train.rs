@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use baize_models::{Catalog, Compute};
-use baize_train::{CxrEvaluation, CxrTraining, TriageEvaluation, TriageTraining};
+use anyhow::Context as _;
+use baize_models::{Catalog, Compute, gate};
+use baize_train::{
+    CxrEvaluation, CxrTraining, GateEvaluation, GateTraining, TriageEvaluation, TriageTraining,
+};
 use clap::{Args, Subcommand};
 
 use super::{ConfigurationFlags, say};
@@ -21,6 +24,8 @@ pub(crate) struct Train {
 enum TrainWhat {
     /// The paediatric pneumonia network on chest radiographs.
     Cxr(CxrTraining),
+    /// The gate, which tells from the pixels what an image shows.
+    Gate(GateTraining),
     /// The triage model: acuity, admission and the second reader.
     Triage(TriageTraining),
 }
@@ -34,6 +39,7 @@ impl Train {
         telemetry::install(&Log::default())?;
         match self.what {
             TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
+            TrainWhat::Gate(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Triage(training) => say(&training.run()?.display().to_string()),
         }
         Ok(ExitCode::SUCCESS)
@@ -59,6 +65,13 @@ enum EvalWhat {
         #[arg(long, default_value = "cxr-pneumonia-paed")]
         model: String,
     },
+    /// The installed gate, on images whose content is known.
+    Gate {
+        #[command(flatten)]
+        evaluation: GateEvaluation,
+        #[command(flatten)]
+        configuration: ConfigurationFlags,
+    },
     /// The triage that serves, on visits whose acuity and outcome are known.
     Triage {
         #[command(flatten)]
@@ -83,6 +96,13 @@ impl Eval {
                 for entry in wiring::enabled_models(&catalog, &[model])? {
                     say(&evaluation.run(entry, &device)?.to_string());
                 }
+            }
+            EvalWhat::Gate { evaluation, configuration } => {
+                let config = configuration.load()?;
+                telemetry::install(&config.log)?;
+                let gate = gate::newest(&config.models.weights_dir)?;
+                let gate = gate.context("no gate is installed: there is no folder gate in models.weights_dir")?;
+                say(&evaluation.run(&gate)?.to_string());
             }
             EvalWhat::Triage { evaluation, configuration } => {
                 let config = configuration.load()?;

@@ -1,8 +1,9 @@
 //! Judges a whole configuration: every problem at once, each with its remedy.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use super::Config;
+use super::{Config, PeerTls};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
 /// when the server may start.
@@ -95,15 +96,41 @@ fn dimse(config: &Config, found: &mut Vec<String>) {
     for (key, title) in titles {
         ae_title(key, title, found);
     }
-    let bind = dimse.bind;
-    if is_public(bind) && (dimse.allow_any_calling_ae || dimse.allowed_calling_aes.is_empty()) {
-        found.push(format!(
-            "dimse.bind = {bind} is reachable from other machines: list the calling AE titles in \
-             dimse.allowed_calling_aes and leave dimse.allow_any_calling_ae = false"
-        ));
+    let ports =
+        [Some(("dimse.bind", dimse.bind)), dimse.tls.as_ref().map(|tls| ("dimse.tls.bind", tls.bind))];
+    for (key, bind) in ports.into_iter().flatten() {
+        if is_public(bind) && (dimse.allow_any_calling_ae || dimse.allowed_calling_aes.is_empty()) {
+            found.push(format!(
+                "{key} = {bind} is reachable from other machines: list the calling AE titles in \
+                 dimse.allowed_calling_aes and leave dimse.allow_any_calling_ae = false"
+            ));
+        }
+    }
+    if let Some(tls) = &dimse.tls {
+        if tls.bind == dimse.bind && tls.bind.port() != 0 {
+            found.push("dimse.tls.bind must differ from dimse.bind: TLS has a port of its own".into());
+        }
+        file("dimse.tls.certificate", Some(&tls.certificate), found);
+        file("dimse.tls.key", Some(&tls.key), found);
+        file("dimse.tls.client_ca", tls.client_ca.as_ref(), found);
     }
     if !(4096..=4 << 20).contains(&dimse.max_pdu) {
         found.push("dimse.max_pdu must be between 4096 and 4194304".into());
+    }
+}
+
+fn file(key: &str, path: Option<&PathBuf>, found: &mut Vec<String>) {
+    if let Some(path) = path.filter(|path| !path.is_file()) {
+        found.push(format!("{key}: there is no file {}", path.display()));
+    }
+}
+
+fn peer_tls(key: &str, tls: &PeerTls, found: &mut Vec<String>) {
+    file(&format!("{key}.ca"), Some(&tls.ca), found);
+    file(&format!("{key}.certificate"), tls.certificate.as_ref(), found);
+    file(&format!("{key}.key"), tls.key.as_ref(), found);
+    if tls.certificate.is_some() != tls.key.is_some() {
+        found.push(format!("{key}.certificate and {key}.key go together: set both or neither"));
     }
 }
 
@@ -136,6 +163,9 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
         ae_title(&key("ae_title"), &destination.ae_title, found);
         if let Some(title) = &destination.calling_ae_title {
             ae_title(&key("calling_ae_title"), title, found);
+        }
+        if let Some(tls) = &destination.tls {
+            peer_tls(&key("tls"), tls, found);
         }
         if !(destination.analysed || destination.refused || destination.failed) {
             found.push(format!(
@@ -186,6 +216,8 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
         ("engine.decoded_budget_mib", config.engine.decoded_budget_mib),
         ("engine.stat_blocking_ms", config.engine.stat_blocking_ms),
         ("lanes.stat_seconds", config.lanes.stat_seconds),
+        ("studies.quiet_seconds", config.studies.quiet_seconds),
+        ("studies.stow_quiet_seconds", config.studies.stow_quiet_seconds),
         ("triage.threads", config.triage.threads as u64),
         ("triage.max_waiting", config.triage.max_waiting as u64),
     ];
@@ -233,10 +265,23 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ApiKey, Destination};
+    use crate::config::{ApiKey, Destination, DimseTls};
 
     fn pacs() -> Destination {
         toml::from_str("name = 'pacs'\naddress = 'pacs.hospital.example:104'\nae_title = 'PACS'").unwrap()
+    }
+
+    fn dimse_tls() -> DimseTls {
+        DimseTls {
+            bind: ([127, 0, 0, 1], 2762).into(),
+            certificate: "nowhere.pem".into(),
+            key: "nowhere.key".into(),
+            client_ca: None,
+        }
+    }
+
+    fn to_nobody() -> PeerTls {
+        PeerTls { ca: "nowhere.pem".into(), certificate: None, key: None, server_name: None }
     }
 
     #[test]
@@ -249,7 +294,7 @@ mod tests {
     #[test]
     fn each_mistake_names_its_key() {
         type Spoil = fn(&mut Config);
-        let cases: [(&str, Spoil); 22] = [
+        let cases: &[(&str, Spoil)] = &[
             ("http.bind", |c| c.http.bind = ([0, 0, 0, 0], 8642).into()),
             ("http.tls_cert", |c| c.http.tls_cert = Some("nowhere.pem".into())),
             ("http.metrics_bind", |c| c.http.metrics_bind = c.http.bind),
@@ -263,10 +308,25 @@ mod tests {
             }),
             ("dimse.ae_title", |c| c.dimse.ae_title = "SEVENTEEN_LETTERS".into()),
             ("dimse.bind", |c| c.dimse.bind = ([0, 0, 0, 0], 104).into()),
+            ("dimse.tls.certificate", |c| c.dimse.tls = Some(dimse_tls())),
+            ("dimse.tls.bind", |c| {
+                c.dimse.tls = Some(DimseTls { bind: ([0, 0, 0, 0], 2762).into(), ..dimse_tls() });
+            }),
+            ("dimse.tls.bind must differ", |c| {
+                c.dimse.tls = Some(DimseTls { bind: c.dimse.bind, ..dimse_tls() });
+            }),
+            ("destinations[0].tls.ca", |c| {
+                c.destinations = vec![Destination { tls: Some(to_nobody()), ..pacs() }];
+            }),
+            ("destinations[0].tls.certificate and", |c| {
+                let tls = PeerTls { key: Some("nowhere.key".into()), ..to_nobody() };
+                c.destinations = vec![Destination { tls: Some(tls), ..pacs() }];
+            }),
             ("limits.receive_budget_mib", |c| c.limits.receive_budget_mib = 1),
             ("engine.largest_bucket", |c| c.engine.largest_bucket = 3),
             ("engine.routine_bucket", |c| c.engine.routine_bucket = 64),
             ("engine.compute", |c| c.engine.compute = "tpu".into()),
+            ("studies.quiet_seconds", |c| c.studies.quiet_seconds = 0),
             ("lanes", |c| c.lanes.stat_seconds = 100_000),
             ("destinations[0].name", |c| {
                 c.destinations = vec![Destination { name: " ".into(), ..pacs() }];

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
+    pub studies: Studies,
     pub log: Log,
 }
 
@@ -117,8 +118,21 @@ pub(crate) struct Dimse {
     pub allow_any_calling_ae: bool,
     pub stat_calling_aes: Vec<String>,
     pub max_associations: usize,
+    pub associations_per_minute: u32,
+    pub objects_per_second: u32,
     pub max_pdu: u32,
     pub idle_timeout_seconds: u64,
+    pub tls: Option<DimseTls>,
+}
+
+/// `[dimse.tls]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DimseTls {
+    pub bind: SocketAddr,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: Option<PathBuf>,
 }
 
 /// `[outbox]`
@@ -151,6 +165,17 @@ pub(crate) struct Destination {
     pub connect_timeout_seconds: u64,
     #[serde(default = "response_timeout_seconds")]
     pub response_timeout_seconds: u64,
+    pub tls: Option<PeerTls>,
+}
+
+/// `[destinations.tls]`: how to speak TLS to a peer.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerTls {
+    pub ca: PathBuf,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub server_name: Option<String>,
 }
 
 fn yes() -> bool {
@@ -203,6 +228,14 @@ pub(crate) struct Lanes {
     pub stat_seconds: u64,
     pub urgent_seconds: u64,
     pub routine_seconds: u64,
+}
+
+/// `[studies]`: when a study is taken as complete.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Studies {
+    pub quiet_seconds: u64,
+    pub stow_quiet_seconds: u64,
 }
 
 /// `[log]`
@@ -265,8 +298,11 @@ impl Default for Dimse {
             allow_any_calling_ae: false,
             stat_calling_aes: Vec::new(),
             max_associations: 32,
+            associations_per_minute: 0,
+            objects_per_second: 0,
             max_pdu: 131_072,
             idle_timeout_seconds: 60,
+            tls: None,
         }
     }
 }
@@ -301,6 +337,12 @@ impl Default for Engine {
 impl Default for Lanes {
     fn default() -> Self {
         Self { stat_seconds: 60, urgent_seconds: 600, routine_seconds: 7200 }
+    }
+}
+
+impl Default for Studies {
+    fn default() -> Self {
+        Self { quiet_seconds: 60, stow_quiet_seconds: 2 }
     }
 }
 
@@ -370,7 +412,22 @@ mod tests {
                 max_pdu: 1,
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
+                tls: Some(PeerTls {
+                    ca: "c".into(),
+                    certificate: Some("c".into()),
+                    key: Some("k".into()),
+                    server_name: Some("n".into()),
+                }),
             }],
+            dimse: Dimse {
+                tls: Some(DimseTls {
+                    bind: ([127, 0, 0, 1], 0).into(),
+                    certificate: "c".into(),
+                    key: "k".into(),
+                    client_ca: Some("c".into()),
+                }),
+                ..Dimse::default()
+            },
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::Language;
-use baize_dicom::scp::ScpConfig;
-use baize_http::{ApiKey, AuthConfig, BuildInfo, HttpConfig, JwtConfig, JwtKey, ServeOptions, TlsFiles};
+use baize_dicom::scp::{ScpConfig, ScpTls};
+use baize_http::{ApiKey, AuthConfig, BuildInfo, HttpConfig, JwtConfig, JwtKey, ServeOptions};
+use baize_tls::{ClientTls, TlsFiles};
 
 use super::{MIB, VERSION};
-use crate::config::{Auth, Config, Jwt, JwtAlgorithm};
+use crate::config::{Auth, Config, DimseTls, Jwt, JwtAlgorithm, PeerTls};
 
 /// Objects in one STOW request; a large CT study has a few thousand.
 const MAX_PARTS: usize = 10_000;
@@ -108,19 +109,49 @@ pub(super) fn serving_metrics() -> ServeOptions {
     ServeOptions { tls: None, header_timeout: HEADER_TIMEOUT, drain: Duration::ZERO }
 }
 
-/// The DICOM edge.
-pub(super) fn dimse(config: &Config) -> ScpConfig {
+/// The DICOM edge. Reads certificates.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(super) fn dimse(config: &Config) -> anyhow::Result<ScpConfig> {
     let dimse = &config.dimse;
-    ScpConfig {
+    Ok(ScpConfig {
         bind: dimse.bind,
+        tls: dimse.tls.as_ref().map(dimse_tls).transpose()?,
         ae_title: dimse.ae_title.clone(),
         allowed_calling_aes: dimse.allowed_calling_aes.clone(),
         allow_any_calling_ae: dimse.allow_any_calling_ae,
         stat_calling_aes: dimse.stat_calling_aes.clone(),
         max_associations: dimse.max_associations,
+        associations_per_minute: dimse.associations_per_minute,
+        objects_per_second: dimse.objects_per_second,
         max_pdu: dimse.max_pdu,
         max_object_bytes: config.limits.max_object_mib * MIB,
         receive_budget_bytes: config.limits.receive_budget_mib * MIB,
         idle_timeout: Duration::from_secs(dimse.idle_timeout_seconds),
-    }
+    })
+}
+
+/// The port for TLS, with its certificate read.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(crate) fn dimse_tls(tls: &DimseTls) -> anyhow::Result<ScpTls> {
+    let own = TlsFiles { certificates: tls.certificate.clone(), key: tls.key.clone() };
+    let config = baize_tls::server_config(&own, tls.client_ca.as_deref()).context("dimse.tls")?;
+    Ok(ScpTls { bind: tls.bind, config })
+}
+
+/// How to speak TLS to the peer at an address `host:port`, with certificates read.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(super) fn peer_tls(tls: &PeerTls, address: &str) -> anyhow::Result<ClientTls> {
+    let own = tls.certificate.clone().zip(tls.key.clone());
+    let own = own.map(|(certificates, key)| TlsFiles { certificates, key });
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    // IPv6 addresses stand in brackets before a port.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = tls.server_name.as_deref().unwrap_or(host);
+    Ok(ClientTls::open(&tls.ca, own.as_ref(), name)?)
 }

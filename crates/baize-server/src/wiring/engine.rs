@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::SystemClock;
-use baize_engine::{Due, Engine, EngineConfig, Storage};
+use baize_engine::{Due, Engine, EngineConfig, Patience, Storage};
 use baize_models::{Catalog, Compute, Entry};
 use baize_sched::Bucket;
 
@@ -99,6 +99,14 @@ fn settings(config: &Config) -> anyhow::Result<EngineConfig> {
         },
         drain_timeout: Duration::from_secs(engine.drain_seconds),
     })
+}
+
+/// When a study is taken as complete.
+pub(super) fn patience(config: &Config) -> Patience {
+    Patience {
+        quiet: Duration::from_secs(config.studies.quiet_seconds),
+        stow: Duration::from_secs(config.studies.stow_quiet_seconds),
+    }
 }
 
 /// How large an object may be.

@@ -6,6 +6,7 @@ mod outbox;
 mod server;
 mod triage;
 
+pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, offline_engine};
 pub(crate) use outbox::scu;
 pub(crate) use server::Server;

@@ -13,6 +13,7 @@ use baize_engine::Engine;
 use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
 use baize_store::{FolderSpool, SqliteLedger};
 
+use super::edges;
 use crate::config::{self, Config};
 
 /// Results leave as the DICOM objects that `baize-dicom` makes of them.
@@ -65,22 +66,27 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             refused: destination.refused,
             failed: destination.failed,
         },
-        courier: Arc::new(scu(config, destination)),
+        courier: Arc::new(scu(config, destination)?),
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })
 }
 
-/// The way to a destination.
-pub(crate) fn scu(config: &Config, destination: &config::Destination) -> Scu {
-    Scu::new(ScuConfig {
+/// The way to a destination. Reads certificates.
+///
+/// # Errors
+/// A certificate or key that cannot be used.
+pub(crate) fn scu(config: &Config, destination: &config::Destination) -> anyhow::Result<Scu> {
+    let tls = destination.tls.as_ref().map(|tls| edges::peer_tls(tls, &destination.address));
+    Ok(Scu::new(ScuConfig {
         address: destination.address.clone(),
         called_ae: destination.ae_title.clone(),
         calling_ae: destination.calling_ae_title.clone().unwrap_or_else(|| config.dimse.ae_title.clone()),
         max_pdu: destination.max_pdu,
+        tls: tls.transpose().with_context(|| format!("destination {}", destination.name))?,
         connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
         response_timeout: Duration::from_secs(destination.response_timeout_seconds),
-    })
+    }))
 }
 
 /// The engine's health, with what the outbox has to say.

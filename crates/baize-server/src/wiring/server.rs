@@ -11,7 +11,7 @@ use baize_core::SystemClock;
 use baize_core::ports::Events as _;
 use baize_desk::Desk;
 use baize_dicom::scp::Scp;
-use baize_engine::{Engine, Storage};
+use baize_engine::{Engine, Storage, StudyWatcher};
 use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
 use baize_outbox::DeliveryService;
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
@@ -43,6 +43,7 @@ pub(crate) struct Server {
     engine: Arc<Engine>,
     outbox: Arc<DeliveryService>,
     ledger: Arc<SqliteLedger>,
+    watcher: Arc<StudyWatcher>,
     scp: Scp,
     http: Door,
     metrics: Door,
@@ -62,12 +63,18 @@ impl Server {
         let outbox = outbox::open(config, ledger.clone(), spool.clone()).await?;
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
         let engine = engine::start_engine(config, Some(storage)).await?;
+        let watcher = Arc::new(StudyWatcher::new(
+            ledger.clone(),
+            engine.clone(),
+            Arc::new(SystemClock),
+            engine::patience(config),
+        ));
         let mut registry = Registry::default();
         engine.metrics().register(&mut registry);
         desk.metrics().register(&mut registry);
         outbox.metrics().register(&mut registry);
 
-        let scp = Scp::bind(edges::dimse(config), engine.clone())
+        let scp = Scp::bind(edges::dimse(config)?, engine.clone())
             .await
             .with_context(|| format!("dimse.bind = {}", config.dimse.bind))?;
         scp.metrics().register(&mut registry);
@@ -78,6 +85,7 @@ impl Server {
             identify: engine.clone(),
             reader: engine.clone(),
             studies: ledger.clone(),
+            watch: watcher.clone(),
             archive: ledger.clone(),
             views: engine.clone(),
             spool,
@@ -103,7 +111,7 @@ impl Server {
             options: edges::serving_metrics(),
         };
         let url = edges::local_url(config, http.address);
-        Ok(Self { engine, outbox, ledger, scp, http, metrics, url, shutdown })
+        Ok(Self { engine, outbox, ledger, watcher, scp, http, metrics, url, shutdown })
     }
 
     /// Where REST is, as a client on this machine would write it.
@@ -121,6 +129,11 @@ impl Server {
         self.scp.local_addr()
     }
 
+    /// Where C-STORE over TLS goes, if it may.
+    pub(crate) fn dimse_tls_address(&self) -> Option<SocketAddr> {
+        self.scp.tls_addr()
+    }
+
     /// Serves until the shutdown token is cancelled or the device is lost, then drains: the doors close first,
     /// then the engine and the outbox finish, then the ledger closes.
     ///
@@ -134,6 +147,11 @@ impl Server {
         let metrics = self.metrics.open(drained.clone());
         let scp = tokio::spawn(self.scp.run(shutdown.clone()));
         let outbox = tokio::spawn(self.outbox.run(self.engine.subscribe(), shutdown.clone()));
+        let watcher = self.watcher;
+        let watching = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { watcher.run(shutdown).await }
+        });
         if let Err(problem) = self.engine.warmed_up().await
             && !shutdown.is_cancelled()
         {
@@ -151,6 +169,7 @@ impl Server {
         }
         let served = http.await.context("the http task")?;
         scp.await.context("the dicom task")?;
+        watching.await.context("the task that watches studies")?;
         self.engine.drain().await;
         outbox.await.context("the outbox task")?;
         self.ledger.close().await;

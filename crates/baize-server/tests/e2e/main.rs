@@ -18,4 +18,5 @@ mod objects;
 mod outbox;
 mod privacy;
 mod server;
+mod studies;
 mod triage;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::convert::{door_text, micros, rank, sex_text};
 use super::trouble::Trouble;
-use super::{mistake, report};
+use super::{completion, mistake, report};
 
 /// An image that has neither a job nor a reason for having none would be silently unread.
 pub(super) fn check(admission: &Admission) -> Result<(), Fault> {
@@ -25,6 +25,7 @@ pub(super) fn admit(db: &Connection, admission: &Admission) -> Result<Novelty, T
         return admit_again(db, instance, admission);
     }
     let study = enter_study(db, admission)?;
+    completion::reopen(db, study)?;
     let series = enter_series(db, study, admission)?;
     let instance = insert_instance(db, study, series, admission)?;
     let mut insert_job = db.prepare_cached(

@@ -66,6 +66,8 @@ pub(super) fn facts(row: &Row<'_>) -> Result<ImageFacts, Trouble> {
         study_date: row.get("study_date")?,
         study_description: row.get("study_description")?,
         burned_in_annotation: row.get("burned_in_annotation")?,
+        // What only routing looks at is read from the object again.
+        ..ImageFacts::default()
     })
 }
 

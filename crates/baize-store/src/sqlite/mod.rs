@@ -6,6 +6,7 @@
 
 mod admit;
 mod archive;
+mod completion;
 mod convert;
 mod heat;
 mod jobs;
@@ -23,9 +24,10 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, Consignment, Delivery, DeliveryId, DeliveryQuery,
-    InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords, Recipient,
-    Settlement, Studies, StudySummary, TriageEntry, TriageRecords, VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CompletedStudy, CompletionRecords, Consignment,
+    Delivery, DeliveryId, DeliveryQuery, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName,
+    OutboxLevel, OutboxRecords, Recipient, Settlement, Silence, Studies, StudySummary, TriageEntry,
+    TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Report, StudyUid, Timestamp};
 
@@ -129,9 +131,31 @@ impl Studies for SqliteLedger {
         self.readers.read(move |db| studies::study(db, &study)).await
     }
 
+    async fn earlier(&self, study: &StudyUid, limit: usize) -> Result<Vec<StudySummary>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| studies::earlier(db, &study, limit)).await
+    }
+
     async fn instances(&self, study: &StudyUid) -> Result<Vec<InstanceRecord>, Fault> {
         let study = study.clone();
         self.readers.read(move |db| studies::instances(db, &study)).await
+    }
+}
+
+#[async_trait]
+impl CompletionRecords for SqliteLedger {
+    async fn expect(&self, study: &StudyUid, instances: u32) -> Result<(), Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| completion::expect(db, &study, instances)).await
+    }
+
+    async fn stowed(&self, study: &StudyUid, now: Timestamp) -> Result<(), Fault> {
+        let study = study.clone();
+        self.writer.write(move |db| completion::stowed(db, &study, now)).await
+    }
+
+    async fn complete(&self, silence: Silence, now: Timestamp) -> Result<Vec<CompletedStudy>, Fault> {
+        self.writer.write(move |db| completion::complete(db, silence, now)).await
     }
 }
 

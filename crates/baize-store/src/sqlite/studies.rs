@@ -4,6 +4,7 @@ use baize_core::ports::{InstanceRecord, Progress, StudySummary};
 use baize_core::{StudyUid, Timestamp};
 use rusqlite::{Connection, Row};
 
+use super::completion::{arrival, arrival_columns};
 use super::convert::{self, facts_columns, identity_columns, micros, unsigned};
 use super::report;
 use super::trouble::Trouble;
@@ -13,6 +14,8 @@ macro_rules! select_summary {
     ($tail:literal) => {
         concat!(
             "SELECT study.id, study.uid AS study_uid, study.received_at, study.updated_at, study.lane, ",
+            arrival_columns!(),
+            ", ",
             facts_columns!(),
             " FROM study JOIN instance ON instance.id = (SELECT MIN(id) FROM instance WHERE study_id = study.id) ",
             $tail
@@ -40,6 +43,27 @@ pub(super) fn study(db: &Connection, study: &StudyUid) -> Result<Option<StudySum
         .transpose()
 }
 
+/// Day and moment of a study decide what is earlier: a prior that is fetched comes in after the study that it is for.
+pub(super) fn earlier(db: &Connection, study: &StudyUid, limit: usize) -> Result<Vec<StudySummary>, Trouble> {
+    db.prepare_cached(select_summary!(
+        "JOIN (SELECT own.id AS own_id, own.received_at AS own_received, first.study_date AS own_date,
+                      first.patient_id AS own_patient
+                 FROM study AS own
+                 JOIN instance AS first ON first.id = (SELECT MIN(id) FROM instance WHERE study_id = own.id)
+                WHERE own.uid = ?1)
+         WHERE study.id IN (SELECT study_id FROM instance WHERE patient_id = own_patient)
+           AND study.id <> own_id
+           AND instance.patient_id = own_patient
+           AND CASE WHEN instance.study_date IS NULL OR own_date IS NULL OR instance.study_date = own_date
+                    THEN study.received_at < own_received
+                    ELSE instance.study_date < own_date END
+         ORDER BY instance.study_date DESC, study.received_at DESC
+         LIMIT ?2"
+    ))?
+    .query_and_then(rusqlite::params![study.as_str(), convert::limit(limit)], |row| summary(db, row))?
+    .collect()
+}
+
 fn summary(db: &Connection, row: &Row<'_>) -> Result<StudySummary, Trouble> {
     Ok(StudySummary {
         study: convert::study_uid(row)?,
@@ -48,6 +72,7 @@ fn summary(db: &Connection, row: &Row<'_>) -> Result<StudySummary, Trouble> {
         updated_at: convert::time(row, "updated_at")?,
         lane: convert::lane(row)?,
         progress: progress(db, row.get("id")?)?,
+        arrival: arrival(row)?,
     })
 }
 

@@ -98,6 +98,7 @@ pub(crate) fn full_facts() -> ImageFacts {
         study_date: Some("20240131".into()),
         study_description: Some("胸部正位".into()),
         burned_in_annotation: true,
+        ..ImageFacts::default()
     }
 }
 

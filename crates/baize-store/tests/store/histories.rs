@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use baize_core::ports::{
-    Admission, Digest, InstanceRecord, Job, JobId, Ledger, Novelty, Progress, Studies, StudySummary,
+    Admission, Arrival, Digest, InstanceRecord, Job, JobId, Ledger, Novelty, Progress, Studies, StudySummary,
 };
 use baize_core::{Lane, ModelRef, Outcome, Report, StudyUid};
 use proptest::collection::vec;
@@ -212,7 +212,16 @@ impl Plain {
             updated_at = updated_at.max(image.admission.accepted_at);
         }
         let facts = self.images_of(study).next().unwrap().1.admission.facts.clone();
-        StudySummary { study: study.clone(), facts, received_at: at(moment), updated_at, lane, progress }
+        let arrival = Arrival::default();
+        StudySummary {
+            study: study.clone(),
+            facts,
+            received_at: at(moment),
+            updated_at,
+            lane,
+            progress,
+            arrival,
+        }
     }
 
     fn list(&self) -> Vec<StudySummary> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baize_core::ports::{Admission, Door, InstanceRecord, Job, Novelty, Progress, StudySummary};
+use baize_core::ports::{Admission, Arrival, Door, InstanceRecord, Job, Novelty, Progress, StudySummary};
 use baize_core::{ErrorCode, Lane, Outcome, Report};
 
 use super::{Store, admit, only_instance, summary, take_one};
@@ -36,6 +36,7 @@ pub(crate) async fn an_image_comes_back_as_it_went_in(store: Arc<impl Store>) {
             updated_at: sent.accepted_at,
             lane: sent.lane,
             progress: Progress { instances: 1, pending: 1, analysed: 0, refused: 0, failed: 0 },
+            arrival: Arrival::default(),
         };
         assert_eq!(summary(&*store, number).await, expected);
     }

@@ -1,17 +1,20 @@
 //! What every ledger must do. A store passes by `conformance!(fresh)`, where `fresh()` gives
-//! `(guard, Arc<impl Ledger + Studies + TriageRecords + OutboxRecords>)` of an empty ledger and the guard keeps it alive.
+//! `(guard, Arc<impl Store>)` of an empty ledger and the guard keeps it alive.
 
 mod admissions;
+mod completion;
 mod jobs;
 mod outbox;
 mod reading;
 mod triage;
 
 use baize_core::ports::{
-    Admission, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary, TriageRecords,
+    Admission, CompletionRecords, InstanceRecord, Job, Ledger, Novelty, OutboxRecords, Studies, StudySummary,
+    TriageRecords,
 };
 
 pub(crate) use admissions::*;
+pub(crate) use completion::*;
 pub(crate) use jobs::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
@@ -19,8 +22,11 @@ pub(crate) use triage::*;
 
 use crate::fixtures::study;
 
-pub(crate) trait Store: Ledger + Studies + TriageRecords + OutboxRecords + 'static {}
-impl<T: Ledger + Studies + TriageRecords + OutboxRecords + 'static> Store for T {}
+pub(crate) trait Store:
+    Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static
+{
+}
+impl<T: Ledger + Studies + CompletionRecords + TriageRecords + OutboxRecords + 'static> Store for T {}
 
 macro_rules! conformance {
     ($fresh:path: $($case:ident)*) => {
@@ -62,6 +68,12 @@ macro_rules! conformance {
             what_was_interrupted_goes_out_again
             a_person_may_retry_what_is_not_acknowledged
             the_level_tells_what_waits_and_since_when
+            silence_completes_a_study_once
+            a_late_image_opens_its_study_again_and_a_repeated_one_does_not
+            a_whole_stow_request_needs_little_silence
+            an_announced_number_completes_a_study_at_once
+            what_is_missing_after_the_silence_is_told
+            earlier_studies_of_a_patient_are_found_by_day_and_moment
         }
     };
 }

@@ -18,18 +18,24 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Files that cannot be used.
+/// What keeps TLS from being set up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("TLS file {path}: {reason}")]
-pub struct TlsError {
-    /// Which file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub reason: String,
+pub enum TlsError {
+    /// A file that is missing, empty or something else.
+    #[error("TLS file {path}: {reason}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A peer's name that no certificate can have.
+    #[error("TLS: '{0}' is neither a DNS name nor an IP address")]
+    ServerName(String),
 }
 
 fn bad(path: &Path, reason: impl ToString) -> TlsError {
-    TlsError { path: path.to_owned(), reason: reason.to_string() }
+    TlsError::File { path: path.to_owned(), reason: reason.to_string() }
 }
 
 /// A server that shows this certificate and, where `peers` is given, serves only peers whose certificate was issued
