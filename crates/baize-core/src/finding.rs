@@ -1,6 +1,6 @@
 //! The one record of what a model saw. Every rendition (JSON, SR, FHIR, HL7, picture) is made from it.
 
-use crate::{Coded, Fault, InstanceIdentity, ModelRef, Text, Timestamp};
+use crate::{Coded, Fault, HeatMap, InstanceIdentity, ModelRef, Text, Timestamp};
 
 /// A rectangle in the stored image's pixel grid: origin top left, before any display transformation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,9 @@ pub struct Finding {
     pub threshold: f32,
     /// Where the evidence is strongest; only for a positive finding of a model that can localise.
     pub region: Option<PixelBox>,
+    /// How the evidence is spread over the image; only for a positive finding of a model that can localise. `region`
+    /// is then its [`HeatMap::region`].
+    pub heat: Option<HeatMap>,
 }
 
 impl Finding {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod code;
 pub mod fault;
 pub mod finding;
+pub mod heat;
 pub mod identity;
 pub mod lane;
 pub mod model;
@@ -20,6 +21,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::{Coded, Language, Text};
 pub use fault::{ErrorClass, ErrorCode, Fault};
 pub use finding::{Finding, GateLook, Outcome, PixelBox, Population, Report};
+pub use heat::{BadHeatMap, Extent, HeatMap, Mask};
 pub use identity::{
     AgeYears, BadUid, ImageFacts, InstanceIdentity, MANUFACTURER, SeriesUid, Sex, SopUid, StudyUid,
 };

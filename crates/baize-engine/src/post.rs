@@ -1,11 +1,12 @@
 //! From what a model says to findings and a picture.
 
-use baize_core::{Fault, Finding, Outcome, PixelBox, Population, Text};
+use baize_core::{Fault, Finding, HeatMap, Outcome, Population, Text};
 use baize_imaging::overlay::{Mark, annotate};
-use baize_imaging::{Image, Placement, UnitRect};
-use baize_models::{Manifest, Prediction, hot_spot};
+use baize_imaging::{Image, Placement};
+use baize_models::{Manifest, Prediction};
 use bytes::Bytes;
 use ndarray::{ArrayView2, Axis};
+use tracing::warn;
 
 /// How a model's look at an image ended well.
 pub(crate) struct Analysis {
@@ -35,9 +36,12 @@ pub(crate) fn analysis(
             probability: *probability,
             threshold: label.threshold,
             region: None,
+            heat: None,
         };
         if finding.is_positive() {
-            finding.region = region(heat, placement);
+            let facts = &image.header.facts;
+            finding.heat = heat_map(heat, placement);
+            finding.region = finding.heat.as_ref().and_then(|map| map.region(facts.rows, facts.columns));
         }
         marks.push(Mark {
             caption: format!(
@@ -62,17 +66,11 @@ pub(crate) fn analysis(
     Ok(Analysis { outcome: Outcome::Analysed { findings, population, caveats }, overlay })
 }
 
-/// Where the evidence is strongest, in stored pixels.
-fn region(heat: ArrayView2<'_, f32>, placement: &Placement) -> Option<PixelBox> {
+/// The model's heat with its place on the image. What is no heat map takes nothing from the finding but its place.
+fn heat_map(heat: ArrayView2<'_, f32>, placement: &Placement) -> Option<HeatMap> {
     let (rows, columns) = heat.dim();
-    let spot = hot_spot(heat)?;
-    let fraction = |cells: usize, of: usize| cells as f32 / of as f32;
-    placement.to_image(UnitRect {
-        left: fraction(spot.left, columns),
-        top: fraction(spot.top, rows),
-        right: fraction(spot.left + spot.width, columns),
-        bottom: fraction(spot.top + spot.height, rows),
-    })
+    let map = HeatMap::new(rows, columns, heat.iter().copied().collect(), placement.canvas()?);
+    map.inspect_err(|error| warn!(%error, "a finding goes without its place")).ok()
 }
 
 fn caveats(image: &Image, seen: Vec<Text>) -> Vec<Text> {

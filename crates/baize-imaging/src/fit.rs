@@ -1,6 +1,6 @@
-//! Bringing an image onto the canvas of a model, and rectangles back from there.
+//! Bringing an image onto the canvas of a model, and the canvas back onto the image.
 
-use baize_core::PixelBox;
+use baize_core::Extent;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::F32;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
@@ -28,8 +28,7 @@ pub struct Placement {
     width: usize,
 }
 
-/// A rectangle as fractions of a canvas: 0 is the left or top edge, 1 the right or bottom edge. A cell
-/// `(row, column)` of a `[h, w]` heat map is `column / w .. (column + 1) / w` by `row / h .. (row + 1) / h`.
+/// A rectangle as fractions of a canvas: 0 is the left or top edge, 1 the right or bottom edge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnitRect {
     /// Left edge.
@@ -104,12 +103,19 @@ impl Placement {
         }
     }
 
-    /// The rectangle of the canvas in the stored pixel grid, grown to whole pixels and cut at the image's edge.
-    /// `None` where it does not touch the image (it lies in the padding, or is not a rectangle).
-    pub fn to_image(&self, rect: UnitRect) -> Option<PixelBox> {
-        let x = span(rect.left, rect.right, self.canvas_width, self.left, self.width, self.image_columns)?;
-        let y = span(rect.top, rect.bottom, self.canvas_height, self.top, self.height, self.image_rows)?;
-        Some(PixelBox { x: x.0, y: y.0, width: x.1, height: y.1 })
+    /// The whole canvas in the stored pixel grid, which it exceeds where it holds padding. `None` where the image does
+    /// not lie on it.
+    pub fn canvas(&self) -> Option<Extent> {
+        let covers = self.width * self.height * self.image_rows * self.image_columns > 0;
+        // Stored pixels per pixel of the canvas; rounding a side to whole pixels may make the two differ.
+        let across = self.image_columns as f64 / self.width as f64;
+        let down = self.image_rows as f64 / self.height as f64;
+        covers.then(|| Extent {
+            left: -(self.left as f64) * across,
+            top: -(self.top as f64) * down,
+            width: self.canvas_width as f64 * across,
+            height: self.canvas_height as f64 * down,
+        })
     }
 
     /// The part of the canvas that the image covers.
@@ -124,32 +130,9 @@ impl Placement {
     }
 }
 
-/// One axis of [`Placement::to_image`]: first pixel and count.
-fn span(
-    from: f32,
-    to: f32,
-    canvas: usize,
-    offset: usize,
-    covered: usize,
-    length: usize,
-) -> Option<(u32, u32)> {
-    let to_stored = |fraction: f32| {
-        (f64::from(fraction) * canvas as f64 - offset as f64) / covered as f64 * length as f64
-    };
-    // A hair of tolerance keeps a rounding error in a fraction from adding a pixel to the box.
-    let first = (to_stored(from) + 1e-3).floor().clamp(0.0, length as f64);
-    let end = (to_stored(to) - 1e-3).ceil().clamp(0.0, length as f64);
-    // False for NaN as well: a fraction or a placement that is no number has no box.
-    (first < end).then_some((first as u32, (end - first) as u32))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn whole() -> UnitRect {
-        UnitRect { left: 0.0, top: 0.0, right: 1.0, bottom: 1.0 }
-    }
 
     #[test]
     fn the_same_size_is_the_same_image() {
@@ -181,21 +164,17 @@ mod tests {
     }
 
     #[test]
-    fn rectangles_come_back_to_stored_pixels() {
-        // 400 x 200 stored, canvas 100 x 100: scale 1/4, the image spans columns 25..75.
-        let placement = Placement::centred((400, 200), (100, 100));
-        let check = |left, top, right, bottom, expected: Option<(u32, u32, u32, u32)>| {
-            let found = placement.to_image(UnitRect { left, top, right, bottom });
-            let expected = expected.map(|(x, y, width, height)| PixelBox { x, y, width, height });
-            assert_eq!(found, expected, "{left} {top} {right} {bottom}");
+    fn the_canvas_lies_on_the_image_where_the_image_lies_on_it() {
+        let check = |image, canvas, expected: Option<(f64, f64, f64, f64)>| {
+            let expected = expected.map(|(left, top, width, height)| Extent { left, top, width, height });
+            assert_eq!(Placement::centred(image, canvas).canvas(), expected, "{image:?} on {canvas:?}");
         };
-        check(0.25, 0.0, 0.75, 1.0, Some((0, 0, 200, 400)));
-        check(0.0, 0.0, 1.0, 1.0, Some((0, 0, 200, 400)));
-        check(0.50, 0.10, 0.60, 0.20, Some((100, 40, 40, 40)));
-        check(0.20, 0.10, 0.30, 0.20, Some((0, 40, 20, 40)));
-        check(0.0, 0.0, 0.2, 1.0, None);
-        check(0.6, 0.5, 0.6, 0.5, None);
-        check(f32::NAN, 0.0, 1.0, 1.0, None);
+        // Scale 1/4, the image spans columns 25..75.
+        check((400, 200), (100, 100), Some((-100.0, 0.0, 400.0, 400.0)));
+        check((100, 100), (100, 100), Some((0.0, 0.0, 100.0, 100.0)));
+        check((4, 3), (8, 8), Some((-0.5, 0.0, 4.0, 4.0)));
+        check((0, 10), (4, 4), None);
+        check((3, 3), (0, 4), None);
     }
 
     #[test]
@@ -203,12 +182,11 @@ mod tests {
         for (rows, columns) in [(1, 1), (1, 5000), (5000, 1), (3, 65_535)] {
             let fitted = fit(Array2::from_elem((rows, columns), 1.0).view(), 224, 224);
             assert!(fitted.pixels.iter().any(|&value| value > 0.9), "{rows} x {columns}");
-            let found = fitted.placement.to_image(whole()).unwrap();
-            assert_eq!((found.width as usize, found.height as usize), (columns, rows));
+            assert!(fitted.placement.canvas().is_some());
         }
         let empty = fit(Array2::zeros((0, 10)).view(), 4, 4);
         assert_eq!(empty.pixels, Array2::<f32>::zeros((4, 4)));
-        assert_eq!(empty.placement.to_image(whole()), None);
+        assert_eq!(empty.placement.canvas(), None);
         assert_eq!(fit(Array2::zeros((3, 3)).view(), 0, 4).pixels.dim(), (0, 4));
     }
 }

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
 
-use baize_core::PixelBox;
+use baize_core::{HeatMap, PixelBox};
 use baize_imaging::overlay::{Mark, annotate};
-use baize_imaging::{Limits, UnitRect, decode, fit};
+use baize_imaging::{Limits, decode, fit};
 use baize_testkit::ObjectBuilder;
 use ndarray::array;
 
@@ -24,7 +24,9 @@ fn heat_and_box_are_where_the_model_looked_and_nowhere_else() {
     let fitted = fit(image.pixels.view(), 64, 64);
     // The image covers columns 16..48 of the canvas; the hot cell is the lower right quarter of it.
     let heat = array![[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
-    let region = fitted.placement.to_image(UnitRect { left: 0.5, top: 0.5, right: 0.75, bottom: 1.0 });
+    let canvas = fitted.placement.canvas().unwrap();
+    let map = HeatMap::new(4, 4, heat.iter().copied().collect(), canvas).unwrap();
+    let region = map.region(2048, 1024);
     assert_eq!(region, Some(PixelBox { x: 512, y: 1024, width: 512, height: 1024 }));
     let mark = Mark { caption: "Pneumonia 0.87".into(), region, heat: Some(heat.view()) };
     let picture =

@@ -2,7 +2,7 @@
 //!
 //! [`Catalog::open`] reads the manifests under `weights/` and checks every checksum; [`Compute::resolve`] finds the
 //! device; [`load`] gives an [`Executor`]. An image takes this way: `baize_imaging::fit` to
-//! [`Manifest::input_size`], [`Manifest::prepare`], [`Executor::run`]; [`hot_spot`] turns a heat map into a place.
+//! [`Manifest::input_size`], [`Manifest::prepare`], [`Executor::run`].
 //!
 //! Everything between pixels and a finding (normalisation, network, temperature, threshold) stands in the model's
 //! manifest and belongs to its version.
@@ -34,4 +34,4 @@ pub use format::{
 };
 pub use manifest::{Label, Manifest};
 pub use normalise::Normalisation;
-pub use saliency::{HotSpot, grad_cam, hot_spot};
+pub use saliency::grad_cam;

@@ -1,6 +1,6 @@
 //! Where in the image a model's evidence lies.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3};
+use ndarray::{Array2, ArrayView1, ArrayView3};
 
 /// Grad-CAM (Selvaraju et al. 2017) of a network that ends in global average pooling and one linear layer.
 ///
@@ -28,60 +28,10 @@ pub(crate) fn normalise(mut map: Array2<f32>) -> Array2<f32> {
     map
 }
 
-/// A rectangle of heat map cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HotSpot {
-    /// First column.
-    pub left: usize,
-    /// First row.
-    pub top: usize,
-    /// Columns, at least 1.
-    pub width: usize,
-    /// Rows, at least 1.
-    pub height: usize,
-}
-
-/// Where the evidence is strongest: the bounding rectangle of the connected region (cells that share a side) of
-/// at least half the maximum that holds the peak; of equal peaks, the first in reading order. `None` for a map
-/// without any heat.
-pub fn hot_spot(heat: ArrayView2<'_, f32>) -> Option<HotSpot> {
-    let mut peak = None;
-    for (cell, value) in heat.indexed_iter() {
-        if *value > peak.map_or(0.0, |(_, highest)| highest) {
-            peak = Some((cell, *value));
-        }
-    }
-    let (start, highest) = peak?;
-    let (rows, columns) = heat.dim();
-    let mut seen = Array2::from_elem((rows, columns), false);
-    seen[start] = true;
-    let mut open = vec![start];
-    let (mut top, mut left) = start;
-    let (mut bottom, mut right) = start;
-    while let Some((row, column)) = open.pop() {
-        (top, bottom) = (top.min(row), bottom.max(row));
-        (left, right) = (left.min(column), right.max(column));
-        let neighbours = [
-            (row.wrapping_sub(1), column),
-            (row + 1, column),
-            (row, column.wrapping_sub(1)),
-            (row, column + 1),
-        ];
-        for next in neighbours {
-            let hot = heat.get(next).is_some_and(|value| *value >= 0.5 * highest);
-            if hot && !seen[next] {
-                seen[next] = true;
-                open.push(next);
-            }
-        }
-    }
-    Some(HotSpot { left, top, width: right - left + 1, height: bottom - top + 1 })
-}
-
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, Distribution, Tensor};
-    use ndarray::{Array1, Array3, Axis, arr2};
+    use ndarray::{Array1, Array3, Axis};
 
     use super::*;
     use crate::networks::ResidualShape;
@@ -115,23 +65,6 @@ mod tests {
                 values.axis_iter(Axis(0)).any(|map| map.iter().any(|v| *v > 0.0)),
                 "the test sees something"
             );
-        }
-    }
-
-    #[test]
-    fn the_hot_spot_is_the_region_around_the_peak() {
-        let spot = |left, top, width, height| Some(HotSpot { left, top, width, height });
-        let cases = [
-            (arr2(&[[0.0, 0.0], [0.0, 0.0]]), None),
-            (arr2(&[[0.0, 1.0], [0.0, 0.4]]), spot(1, 0, 1, 1)),
-            (arr2(&[[0.5, 1.0], [0.0, 0.6]]), spot(0, 0, 2, 2)),
-            // A second hot region that touches only at a corner does not belong to it.
-            (arr2(&[[1.0, 0.0, 0.0], [0.0, 0.9, 0.9], [0.0, 0.0, 0.0]]), spot(0, 0, 1, 1)),
-            // Nor does one that lies apart, even a larger one.
-            (arr2(&[[0.7, 0.0, 0.8], [0.7, 0.0, 1.0], [0.7, 0.0, 0.1]]), spot(2, 0, 1, 2)),
-        ];
-        for (heat, expected) in cases.into_iter() {
-            assert_eq!(hot_spot(heat.view()), expected, "{heat}");
         }
     }
 

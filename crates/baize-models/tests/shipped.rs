@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use baize_models::{Catalog, Compute, hot_spot, load, self_test};
+use baize_models::{Catalog, Compute, load, self_test};
 use ndarray::{Array2, Array4, Axis};
 
 fn weights() -> PathBuf {
@@ -81,7 +81,7 @@ fn the_paediatric_model_answers_as_it_was_made() {
         let [probability] = answer.probabilities[..] else { panic!("one probability") };
         assert!((probability - expected).abs() < 1e-3, "{probability} is not {expected}");
         assert_eq!(answer.heat.dim(), (1, 8, 8));
-        assert!(hot_spot(answer.heat.index_axis(Axis(0), 0)).is_some());
+        assert!(answer.heat.iter().any(|value| *value > 0.0));
     }
     for (image, together) in batch.axis_chunks_iter(Axis(0), 1).zip(&answers) {
         let alone = executor.run(image).unwrap().remove(0);

@@ -73,7 +73,7 @@ fn report_and_presentation_agree_with_the_finding() {
     assert!(corner.contains("cxr-pneumonia-paed@0.1.0"), "{corner}");
     let mut graphics = items(annotation, tags::GRAPHIC_OBJECT_SEQUENCE).iter();
     for (group, finding) in groups.into_iter().zip(&findings) {
-        let Finding { code, probability, threshold, region } = finding;
+        let Finding { code, probability, threshold, region, .. } = finding;
         let coded = named(group, "121071")[0];
         assert_eq!(code_value(coded, tags::CONCEPT_CODE_SEQUENCE).unwrap(), code.value);
         let measured = &items(named(group, "111012")[0], tags::MEASURED_VALUE_SEQUENCE)[0];

@@ -35,7 +35,7 @@ pub(crate) fn finding(
     region: Option<PixelBox>,
 ) -> Finding {
     let code = Coded { scheme: "SCT".to_owned(), value: value.to_owned(), meaning: text(zh, en) };
-    Finding { code, probability, threshold: 0.4375, region }
+    Finding { code, probability, threshold: 0.4375, region, heat: None }
 }
 
 /// Two findings, one of them with a region.

@@ -2,7 +2,7 @@
 
 use baize_core::ports::{InstanceRecord, RecordedReview};
 use baize_core::{
-    Finding, GateLook, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report,
+    Coded, Finding, GateLook, InstanceIdentity, Language, ModelRef, Outcome, PixelBox, Population, Report,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -176,10 +176,15 @@ impl ResultDto {
         match &report.outcome {
             Outcome::Analysed { findings, population, caveats } => Self {
                 status: ResultStatus::Ok,
-                findings: findings.iter().map(|finding| FindingDto::of(finding, language)).collect(),
+                findings: findings
+                    .iter()
+                    .map(|finding| FindingDto::of(finding, stored.zip(report.model.as_ref()), language))
+                    .collect(),
                 population: Some(PopulationDto::of(population, language)),
                 caveats: caveats.iter().map(|caveat| caveat.get(language).to_owned()).collect(),
-                overlay: stored.zip(report.model.as_ref()).map(|(image, model)| overlay_link(image, model)),
+                overlay: stored
+                    .zip(report.model.as_ref())
+                    .map(|(image, model)| link(image, "overlay.png", model)),
                 ..empty
             },
             Outcome::Refused(fault) | Outcome::Failed(fault) => Self {
@@ -213,18 +218,24 @@ impl ResultDto {
     }
 }
 
-/// Model and version are folder names, but a link must hold whatever they are called.
-fn overlay_link(image: &InstanceIdentity, model: &ModelRef) -> String {
-    let mut link = format!("/v1/studies/{}/instances/{}/overlay.png?model=", image.study, image.sop);
-    for byte in model.to_string().bytes() {
+/// Where something about a result is, relative to the server.
+fn link(image: &InstanceIdentity, what: &str, model: &ModelRef) -> String {
+    let (study, sop, model) = (&image.study, &image.sop, encoded(&model.to_string()));
+    format!("/v1/studies/{study}/instances/{sop}/{what}?model={model}")
+}
+
+/// Model and version are folder names, and codes are codes, but a link must hold whatever they are called.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                link.push(char::from(byte))
+                encoded.push(char::from(byte))
             }
-            _ => link.push_str(&format!("%{byte:02X}")),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    link
+    encoded
 }
 
 /// One label of a model.
@@ -245,17 +256,26 @@ pub(crate) struct FindingDto {
     positive: bool,
     /// Where the evidence is strongest; null where the model did not localise.
     r#box: Option<BoxDto>,
+    /// Where its heat map is as numbers, relative to the server; null where there is none.
+    #[schema(
+        example = "/v1/studies/1.2.3/instances/1.2.3.4/heat.json?model=cxr-pneumonia-paed%400.1.0&code=SCT%3A233604007"
+    )]
+    heat: Option<String>,
 }
 
 impl FindingDto {
-    fn of(finding: &Finding, language: Language) -> Self {
+    /// With a link to its heat map where the image is `stored`.
+    fn of(finding: &Finding, stored: Option<(&InstanceIdentity, &ModelRef)>, language: Language) -> Self {
+        let name = format!("{}:{}", finding.code.scheme, finding.code.value);
+        let heat = |(image, model)| format!("{}&code={}", link(image, "heat.json", model), encoded(&name));
         Self {
-            code: CodeDto { scheme: finding.code.scheme.clone(), value: finding.code.value.clone() },
+            code: CodeDto::of(&finding.code),
             label: finding.code.meaning.get(language).to_owned(),
             probability: finding.probability,
             threshold: finding.threshold,
             positive: finding.is_positive(),
             r#box: finding.region.map(BoxDto::of),
+            heat: stored.filter(|_| finding.heat.is_some()).map(heat),
         }
     }
 }
@@ -269,6 +289,12 @@ pub(crate) struct CodeDto {
     pub(super) scheme: String,
     #[schema(example = "233604007")]
     pub(super) value: String,
+}
+
+impl CodeDto {
+    pub(crate) fn of(code: &Coded) -> Self {
+        Self { scheme: code.scheme.clone(), value: code.value.clone() }
+    }
 }
 
 /// A rectangle in the stored image's pixels, origin top left.
@@ -356,7 +382,7 @@ mod tests {
         };
         let model = ModelRef { id: "胸&a".into(), version: "0.1.0+b".into() };
         assert_eq!(
-            overlay_link(&image, &model),
+            link(&image, "overlay.png", &model),
             "/v1/studies/1.2/instances/1.4/overlay.png?model=%E8%83%B8%26a%400.1.0%2Bb"
         );
     }

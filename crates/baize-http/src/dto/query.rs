@@ -34,3 +34,16 @@ pub(crate) struct OverlayQuery {
     #[param(example = "cxr-pneumonia-paed@0.1.0")]
     pub(crate) model: Option<String>,
 }
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HeatQuery {
+    /// Whose heat map: a model's id, or id and version with `@` between. May be left out where only one model has
+    /// analysed the image.
+    #[param(example = "cxr-pneumonia-paed@0.1.0")]
+    pub(crate) model: Option<String>,
+    /// Of which finding: coding scheme and code with `:` between. May be left out where only one finding has a map.
+    #[param(example = "SCT:233604007")]
+    pub(crate) code: Option<String>,
+}

@@ -5,6 +5,7 @@ mod docs;
 mod events;
 mod findings;
 mod health;
+mod heat;
 mod infer;
 mod outbox;
 mod overlay;
@@ -73,7 +74,13 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         ),
         (Group::Infer, group().routes(routes!(infer::infer))),
         (Group::Studies, group().routes(routes!(studies::list)).routes(routes!(studies::one))),
-        (Group::Findings, group().routes(routes!(findings::of_study)).routes(routes!(reviews::of_image))),
+        (
+            Group::Findings,
+            group()
+                .routes(routes!(findings::of_study))
+                .routes(routes!(heat::heat))
+                .routes(routes!(reviews::of_image)),
+        ),
         (Group::Review, group().routes(routes!(reviews::add))),
         (Group::Pictures, group().routes(routes!(overlay::overlay))),
         (Group::Events, group().routes(routes!(events::events))),

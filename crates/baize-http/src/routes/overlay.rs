@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use baize_core::ports::InstanceRecord;
-use baize_core::{ErrorCode, ModelRef, Outcome};
+use baize_core::{ErrorCode, ModelRef, Outcome, SopUid};
 use http::header::CONTENT_TYPE;
 
 use crate::app::AppState;
@@ -38,9 +38,7 @@ pub(crate) async fn overlay(
 ) -> Result<impl IntoResponse, Problem> {
     let (study, sop) = (study_uid(&study)?, sop_uid(&sop)?);
     let instances = app.ports.studies.instances(&study).await?;
-    let Some(record) = instances.iter().find(|record| record.identity.sop == sop) else {
-        return Err(Problem::new(ErrorCode::NotFound, "sop: no such image of this study has been received"));
-    };
+    let record = image_of(&instances, &sop)?;
     let model = chosen_model(record, query.model.as_deref())?;
     let Some(png) = app.ports.spool.overlay(&study, &sop, model).await? else {
         return Err(Problem::new(ErrorCode::NotFound, "The picture of this result is not there any more."));
@@ -48,9 +46,21 @@ pub(crate) async fn overlay(
     Ok(([(CONTENT_TYPE, "image/png")], png))
 }
 
+/// The image of that UID.
+pub(super) fn image_of<'a>(
+    instances: &'a [InstanceRecord],
+    sop: &SopUid,
+) -> Result<&'a InstanceRecord, Problem> {
+    let unknown = || Problem::new(ErrorCode::NotFound, "sop: no such image of this study has been received");
+    instances.iter().find(|record| record.identity.sop == *sop).ok_or_else(unknown)
+}
+
 /// The model asked for, among those that analysed the image. The caller's text selects and goes no further: the
 /// spool makes file names of it.
-fn chosen_model<'a>(record: &'a InstanceRecord, asked: Option<&str>) -> Result<&'a ModelRef, Problem> {
+pub(super) fn chosen_model<'a>(
+    record: &'a InstanceRecord,
+    asked: Option<&str>,
+) -> Result<&'a ModelRef, Problem> {
     let analysed = record.reports.iter().filter(|report| matches!(report.outcome, Outcome::Analysed { .. }));
     let models: Vec<&ModelRef> = analysed.filter_map(|report| report.model.as_ref()).collect();
     let is_asked =

@@ -12,8 +12,9 @@ use baize_core::ports::{
     TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{
-    AgeYears, Clock, Coded, ErrorClass, ErrorCode, Fault, Finding, ImageFacts, InstanceIdentity, Lane,
-    ModelRef, Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
+    AgeYears, Clock, Coded, ErrorClass, ErrorCode, Extent, Fault, Finding, HeatMap, ImageFacts,
+    InstanceIdentity, Lane, ModelRef, Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid,
+    StudyUid, Text, Timestamp,
 };
 use baize_testkit::FakeAcuityModel;
 use baize_triage::complaint::Lexicon;
@@ -188,6 +189,12 @@ pub(crate) fn model(version: &str) -> ModelRef {
     ModelRef { id: "cxr".into(), version: version.into() }
 }
 
+/// On a canvas with padding left and right of the image.
+fn heat() -> HeatMap {
+    let extent = Extent { left: -16.0, top: 0.0, width: 64.0, height: 64.0 };
+    HeatMap::new(2, 3, vec![0.0, 0.25, 1.0, 0.5, 0.1, 0.0], extent).unwrap()
+}
+
 pub(crate) fn analysed() -> Outcome {
     let meaning = Text { zh: "肺炎".into(), en: "Pneumonia".into() };
     Outcome::Analysed {
@@ -196,6 +203,7 @@ pub(crate) fn analysed() -> Outcome {
             probability: 0.875,
             threshold: 0.5,
             region: Some(PixelBox { x: 1, y: 2, width: 3, height: 4 }),
+            heat: Some(heat()),
         }],
         population: Population::Outside(Text { zh: "成人".into(), en: "An adult".into() }),
         caveats: vec![Text { zh: "图内有文字".into(), en: "Burned-in text".into() }],

@@ -165,6 +165,31 @@ async fn the_link_in_the_findings_leads_to_the_picture() {
 }
 
 #[tokio::test]
+async fn the_link_in_a_finding_leads_to_its_heat_map() {
+    let app = app();
+    let body = app.get("/v1/studies/1.2/findings").await.json();
+    let link = body["instances"][0]["results"][0]["findings"][0]["heat"].as_str().unwrap();
+    let map = app.get(link).await;
+    assert_eq!(map.status, 200);
+    let expected = serde_json::json!({
+        "study": "1.2",
+        "sop": "1.2.1",
+        "model": { "id": "cxr", "version": "0.1.0" },
+        "code": { "scheme": "SCT", "value": "233604007" },
+        "extent": { "left": -16.0, "top": 0.0, "width": 64.0, "height": 64.0 },
+        "values": [[0.0, 0.25, 1.0], [0.5, 0.1, 0.0]],
+    });
+    // As text: 0.1 must not come out as the double nearest to the float.
+    let said: serde_json::Value = serde_json::from_slice(&map.body).unwrap();
+    assert_eq!(said.to_string(), expected.to_string());
+    let path = |sop: &str, query: &str| format!("/v1/studies/1.2/instances/{sop}/heat.json{query}");
+    assert_eq!(app.get(&path("1.2.1", "")).await.status, 200);
+    for (sop, query) in [("1.2.1", "?code=SCT:1"), ("1.2.2", ""), ("1.2.5", ""), ("7.7", "")] {
+        app.get(&path(sop, query)).await.problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
 async fn the_model_of_a_picture_is_chosen_among_those_that_ran() {
     let app = app();
     let path = |sop: &str, query: &str| format!("/v1/studies/1.2/instances/{sop}/overlay.png{query}");

@@ -9,6 +9,7 @@ mod archive;
 mod commitment;
 mod completion;
 mod convert;
+mod heat;
 mod inquiries;
 mod jobs;
 mod outbox;

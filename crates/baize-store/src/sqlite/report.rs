@@ -9,8 +9,9 @@ use baize_core::{
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::convert::{self, micros, span_micros};
+use super::heat::heat_columns;
 use super::trouble::Trouble;
-use super::{mistake, outbox};
+use super::{heat, mistake, outbox};
 
 /// A number that is none would come back as "absent" or not at all.
 pub(super) fn check(report: &Report) -> Result<(), Fault> {
@@ -91,6 +92,9 @@ fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result
             region.map(|region| region.width),
             region.map(|region| region.height),
         ])?;
+        if let Some(map) = &finding.heat {
+            heat::insert(db, report, ordinal, map)?;
+        }
     }
     Ok(())
 }
@@ -197,11 +201,18 @@ fn findings(db: &Connection, report: i64) -> Result<Vec<Finding>, Trouble> {
             probability: row.get("probability")?,
             threshold: row.get("threshold")?,
             region,
+            heat: heat::read(row)?,
         })
     };
-    db.prepare_cached("SELECT * FROM finding WHERE report_id = ?1 ORDER BY ordinal")?
-        .query_and_then([report], read)?
-        .collect()
+    db.prepare_cached(concat!(
+        "SELECT finding.*, ",
+        heat_columns!(),
+        " FROM finding LEFT JOIN finding_heat AS heat
+                    ON heat.report_id = finding.report_id AND heat.ordinal = finding.ordinal
+          WHERE finding.report_id = ?1 ORDER BY finding.ordinal"
+    ))?
+    .query_and_then([report], read)?
+    .collect()
 }
 
 fn caveats(db: &Connection, report: i64) -> Result<Vec<Text>, Trouble> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use baize_core::ports::{Admission, Digest, Door, Job, SpoolKey, TriageEntry, TriageStep, VisitId};
 use baize_core::{
-    AgeYears, Coded, ErrorCode, Fault, Finding, GateLook, ImageFacts, InstanceIdentity, Lane, ModelRef,
-    Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
+    AgeYears, Coded, ErrorCode, Extent, Fault, Finding, GateLook, HeatMap, ImageFacts, InstanceIdentity,
+    Lane, ModelRef, Outcome, PixelBox, Population, Report, SeriesUid, Sex, SopUid, StudyUid, Text, Timestamp,
 };
 use baize_store::{FolderSpool, LedgerConfig, OpenError, SpoolConfig, SqliteLedger};
 
@@ -110,17 +110,26 @@ pub(crate) fn text(word: &str) -> Text {
 
 pub(crate) fn finding(value: &str, probability: f32, region: Option<PixelBox>) -> Finding {
     let code = Coded { scheme: "SCT".into(), value: value.into(), meaning: text("pneumonia") };
-    Finding { code, probability, threshold: 0.3, region }
+    Finding { code, probability, threshold: 0.3, region, heat: None }
+}
+
+/// Numbers that text would round.
+pub(crate) fn heat() -> HeatMap {
+    let extent = Extent { left: -1.0 / 3.0, top: 0.1, width: 1e-9, height: 65_535.7 };
+    HeatMap::new(2, 3, vec![0.0, 1.0, 0.1, f32::MIN_POSITIVE, 1.0 / 3.0, 0.5], extent).unwrap()
 }
 
 pub(crate) fn analysed() -> Outcome {
     Outcome::Analysed {
         findings: vec![
-            finding(
-                "233604007",
-                0.1 + f32::EPSILON,
-                Some(PixelBox { x: 0, y: 7, width: 1, height: u32::MAX }),
-            ),
+            Finding {
+                heat: Some(heat()),
+                ..finding(
+                    "233604007",
+                    0.1 + f32::EPSILON,
+                    Some(PixelBox { x: 0, y: 7, width: 1, height: u32::MAX }),
+                )
+            },
             finding("60046008", 1.0, None),
         ],
         population: Population::Outside(text("adult")),
