@@ -59,13 +59,13 @@ async fn orthanc_sends_an_image_and_keeps_the_results() {
 
     server
         .until("committed", async || {
-            let (status, body) = server.get("/v1/outbox").await;
+            let (status, body) = server.get("/v1/outbox?destination=pacs").await;
             assert_eq!(status, StatusCode::OK);
             let deliveries = body["deliveries"].as_array().unwrap();
             !deliveries.is_empty() && deliveries.iter().all(|one| one["committed_at"].is_string())
         })
         .await;
-    let (_, body) = server.get("/v1/outbox").await;
+    let (_, body) = server.get("/v1/outbox?destination=pacs").await;
     let deliveries = body["deliveries"].as_array().unwrap();
     assert!(deliveries.iter().all(|one| one["state"] == "acknowledged"), "{body}");
 
