@@ -54,6 +54,14 @@ pub(crate) fn baize() -> Command {
     command
 }
 
+/// A client that speaks HTTP. The TLS of its library is that of the whole workspace, which names no provider of
+/// cryptography: the process has to.
+pub(crate) fn client() -> Client {
+    // Fails where there is one already, which is as good.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 /// A running server.
 pub(crate) struct Server {
     child: Child,
@@ -112,7 +120,7 @@ impl Server {
             metrics: addresses["metrics"].clone(),
             dicom_port: dicom.rsplit(':').next().unwrap().parse().unwrap(),
             key: addresses.iter().find(|(name, _)| name.starts_with("one-time")).unwrap().1.clone(),
-            client: Client::new(),
+            client: client(),
             log,
             log_lines: Mutex::new(log_lines),
         };

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Server, baize};
+use crate::harness::{Server, baize, client};
 use crate::outbox::{deliveries, free_port};
 
 const ORTHANC: &str = "/usr/sbin/Orthanc";
@@ -62,7 +62,7 @@ impl Orthanc {
         let child =
             Command::new(ORTHANC).arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let http = format!("http://127.0.0.1:{http_port}");
-        let orthanc = Self { child, http, dicom_port, folder, client: reqwest::Client::new() };
+        let orthanc = Self { child, http, dicom_port, folder, client: client() };
         for _ in 0..1200 {
             if orthanc.client.get(format!("{}/system", orthanc.http)).send().await.is_ok() {
                 return Some(orthanc);
