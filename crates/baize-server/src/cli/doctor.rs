@@ -212,7 +212,8 @@ fn destinations(config: &Config, reader: Language) -> bool {
         match runtime.block_on(scu.echo()) {
             Ok(()) => {
                 let tls = if destination.tls.is_some() { ", TLS" } else { "" };
-                good(&format!("{label}: {name} ({address}, {}{tls})", destination.ae_title));
+                let objects = destination.objects.join(", ");
+                good(&format!("{label}: {name} ({address}, {}{tls}; {objects})", destination.ae_title));
             }
             Err(lost) => {
                 let mute = pick(reader, "没有应答，结果将等待重发", "does not answer, its results will wait");

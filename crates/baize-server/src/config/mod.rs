@@ -8,6 +8,7 @@ mod layers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use baize_dicom::results::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::problems;
@@ -157,6 +158,8 @@ pub(crate) struct Destination {
     pub refused: bool,
     #[serde(default = "yes")]
     pub failed: bool,
+    #[serde(default = "objects")]
+    pub objects: Vec<String>,
     #[serde(default = "one")]
     pub concurrency: usize,
     #[serde(default = "destination_max_pdu")]
@@ -180,6 +183,13 @@ pub(crate) struct PeerTls {
 
 fn yes() -> bool {
     true
+}
+
+/// What every archive takes. Segmentations and maps are for those who ask for them.
+fn objects() -> Vec<String> {
+    [Kind::Report, Kind::KeyImage, Kind::Presentation, Kind::Selection]
+        .map(|kind| kind.as_str().to_owned())
+        .to_vec()
 }
 
 fn one() -> usize {
@@ -408,6 +418,7 @@ mod tests {
                 analysed: true,
                 refused: false,
                 failed: true,
+                objects: vec![String::new()],
                 concurrency: 1,
                 max_pdu: 1,
                 connect_timeout_seconds: 1,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use baize_core::ports::{Health, HealthCheck, ObjectName, Recipient, Rendition, Renditions};
 use baize_core::{Fault, Report, SystemClock};
-use baize_dicom::results;
+use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
 use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
@@ -16,8 +16,10 @@ use baize_store::{FolderSpool, SqliteLedger};
 use super::edges;
 use crate::config::{self, Config};
 
-/// Results leave as the DICOM objects that `baize-dicom` makes of them.
-struct DicomResults;
+/// Results leave as the DICOM objects that `baize-dicom` makes of them, of the kinds that a destination gets.
+struct DicomResults {
+    kinds: Vec<Kind>,
+}
 
 impl Renditions for DicomResults {
     fn objects(
@@ -27,7 +29,7 @@ impl Renditions for DicomResults {
         overlay_png: Option<&[u8]>,
     ) -> Result<Vec<Rendition>, Fault> {
         // The time of the result, not of the attempt: a second attempt makes the same bytes.
-        let objects = results::objects(source, report, overlay_png, report.finished_at)?;
+        let objects = results::objects(&self.kinds, source, report, overlay_png, report.finished_at)?;
         let rendition = |object: results::ResultObject| Rendition {
             name: ObjectName { sop_class: object.sop_class, sop_instance: object.sop_instance },
             object: object.bytes,
@@ -53,8 +55,7 @@ pub(super) async fn open(
         alarm_after: Duration::from_secs(outbox.alarm_after_seconds),
         drain: Duration::from_secs(config.engine.drain_seconds),
     };
-    let parts =
-        Parts { records: ledger, spool, renditions: Arc::new(DicomResults), clock: Arc::new(SystemClock) };
+    let parts = Parts { records: ledger, spool, clock: Arc::new(SystemClock) };
     Ok(Arc::new(DeliveryService::open(parts, settings, destinations).await?))
 }
 
@@ -66,6 +67,9 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             refused: destination.refused,
             failed: destination.failed,
         },
+        renditions: Arc::new(DicomResults {
+            kinds: destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect(),
+        }),
         courier: Arc::new(scu(config, destination)?),
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
