@@ -16,6 +16,7 @@ pub mod lane;
 pub mod model;
 pub mod ports;
 pub mod prior;
+mod reason;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::{Coded, Language, Text};

@@ -30,7 +30,7 @@ impl DeliveryService {
             match objects.get(delivery.object.as_ref().map_or("", |name| &name.sop_instance)) {
                 Some(object) => pairs.push((delivery, object.clone())),
                 None => {
-                    let comment = "this version of Baize does not make the object any more".to_owned();
+                    let comment = "Baize does not make this object for the destination any more (destinations.objects, or an update)".to_owned();
                     self.settle(&delivery, Settlement::Refused { status: None, comment }).await;
                 }
             }
@@ -87,7 +87,7 @@ impl DeliveryService {
         consignment: &Consignment,
     ) -> Option<(Vec<Delivery>, HashMap<String, Rendition>)> {
         let deliveries = &consignment.deliveries;
-        let renditions = match self.render(consignment).await {
+        let renditions = match self.render(road, consignment).await {
             Ok(renditions) => renditions,
             Err(fault) if is_passing(&fault) => {
                 warn!(destination = road.name(), %fault, "the objects of a result cannot be made now");
@@ -121,7 +121,7 @@ impl DeliveryService {
         Some((deliveries, renditions.into_iter().map(by_uid).collect()))
     }
 
-    async fn render(&self, consignment: &Consignment) -> Result<Vec<Rendition>, Fault> {
+    async fn render(&self, road: &Road, consignment: &Consignment) -> Result<Vec<Rendition>, Fault> {
         let gone = |_| Fault::new(ErrorCode::Draining, "the outbox is closing");
         let permit = Arc::clone(&self.rendering).acquire_owned().await.map_err(gone)?;
         let source = self.parts.spool.get(&consignment.source).await?;
@@ -132,7 +132,7 @@ impl DeliveryService {
             }
             _ => None,
         };
-        let renditions = Arc::clone(&self.parts.renditions);
+        let renditions = Arc::clone(&road.destination.renditions);
         let work = move || {
             // Held by the work: it cannot be cancelled.
             let _permit = permit;

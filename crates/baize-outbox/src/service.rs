@@ -31,6 +31,8 @@ const RENDERING: usize = 2;
 pub struct Destination {
     /// Its name, and which results it gets.
     pub recipient: Recipient,
+    /// Makes the objects that it gets.
+    pub renditions: Arc<dyn Renditions>,
     /// The way there.
     pub courier: Arc<dyn Courier>,
     /// How many studies are sent to it at a time.
@@ -61,8 +63,6 @@ pub struct Parts {
     pub records: Arc<dyn OutboxRecords>,
     /// Where images and pictures are.
     pub spool: Arc<dyn Spool>,
-    /// Makes the objects.
-    pub renditions: Arc<dyn Renditions>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }

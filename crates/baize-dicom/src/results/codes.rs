@@ -98,6 +98,14 @@ codes! {
     FOR_REPORT_ATTACHMENT = "DCM" "113020" "For Report Attachment" "用于报告附件", "CID 7010";
     KEY_OBJECT_DESCRIPTION = "DCM" "113012" "Key Object Description" "关键对象说明", "TID 2010";
     SOURCE_IMAGE = "DCM" "121322" "Source image for image processing operation" "图像处理的源图像", "CID 7202";
+    SEGMENTATION = "DCM" "113076" "Segmentation" "分割", "CID 7203";
+    UNSPECIFIED_CALCULATION = "DCM" "112187" "Unspecified method of calculation" "未说明的计算方法", "annex D";
+    ARTIFICIAL_INTELLIGENCE = "DCM" "123110" "Artificial Intelligence" "人工智能", "CID 7162";
+    SPATIAL_CONCEPT = "SCT" "309825002" "Spatial and Relational Concept" "空间与关系概念", "CID 7150";
+    SELECTED_REGION = "DCM" "111099" "Selected region" "选定区域", "annex D";
+    QUANTITY = "SCT" "246205007" "Quantity" "量", "PS3.3 section C.7.6.16.2.11";
+    CLASS_ACTIVATION = "DCM" "130403" "Gradient-weighted class activation" "梯度加权类激活", "CID 218";
+    NO_UNITS = "UCUM" "1" "no units" "无单位", "CID 7181";
     PROCESSING_EQUIPMENT = "DCM" "109102" "Processing Equipment" "处理设备", "CID 7005";
 }
 

@@ -116,6 +116,22 @@ impl Content {
         self.item(relation, "CODE", name).with_items(tags::CONCEPT_CODE_SEQUENCE, vec![value])
     }
 
+    /// A coded item outside of a content tree (PS3.3 section 10.2).
+    pub(crate) fn quantity(self, name: Code, value: InMemDicomObject) -> InMemDicomObject {
+        data_set()
+            .with(tags::VALUE_TYPE, VR::CS, "CODE")
+            .with_items(tags::CONCEPT_NAME_CODE_SEQUENCE, vec![code_item(name, self.language)])
+            .with_items(tags::CONCEPT_CODE_SEQUENCE, vec![value])
+    }
+
+    /// A text outside of a content tree (PS3.3 section 10.2).
+    pub(crate) fn quantity_text(self, name: Code, text: &str) -> InMemDicomObject {
+        data_set()
+            .with(tags::VALUE_TYPE, VR::CS, "TEXT")
+            .with_items(tags::CONCEPT_NAME_CODE_SEQUENCE, vec![code_item(name, self.language)])
+            .with(tags::TEXT_VALUE, VR::UT, text)
+    }
+
     /// A number: a decimal string of at most 16 characters.
     pub(crate) fn number(self, relation: Relation, name: Code, value: &str, unit: Code) -> InMemDicomObject {
         let measured = data_set()

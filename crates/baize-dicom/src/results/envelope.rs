@@ -16,19 +16,59 @@ use crate::part10::Head;
 
 /// The kinds of result objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Comprehensive 3D SR. The only one that tells of a run that gave no finding.
     Report,
+    /// Secondary Capture: the annotated picture.
     KeyImage,
+    /// Grayscale Softcopy Presentation State.
     Presentation,
+    /// Segmentation: the regions of strongest evidence.
+    Segmentation,
+    /// Parametric Map: the heat maps.
+    ParametricMap,
+    /// Key Object Selection: the list of the others.
     Selection,
 }
 
 impl Kind {
+    /// All kinds, in the order in which objects of a result are made and sent.
+    pub const ALL: [Self; 6] = [
+        Self::Report,
+        Self::KeyImage,
+        Self::Presentation,
+        Self::Segmentation,
+        Self::ParametricMap,
+        Self::Selection,
+    ];
+
+    /// What every archive takes. Segmentations and maps are for those who ask for them.
+    pub const USUAL: [Self; 4] = [Self::Report, Self::KeyImage, Self::Presentation, Self::Selection];
+
+    /// What the field calls it, as in a configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "sr",
+            Self::KeyImage => "key-image",
+            Self::Presentation => "gsps",
+            Self::Segmentation => "seg",
+            Self::ParametricMap => "parametric-map",
+            Self::Selection => "kos",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     pub(crate) fn sop_class(self) -> &'static str {
         match self {
             Self::Report => uids::COMPREHENSIVE3_DSR_STORAGE,
             Self::KeyImage => uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
             Self::Presentation => uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE,
+            Self::Segmentation => uids::SEGMENTATION_STORAGE,
+            Self::ParametricMap => uids::PARAMETRIC_MAP_STORAGE,
             Self::Selection => uids::KEY_OBJECT_SELECTION_DOCUMENT_STORAGE,
         }
     }
@@ -39,6 +79,8 @@ impl Kind {
             Self::Report => "report",
             Self::KeyImage => "key-image",
             Self::Presentation => "presentation",
+            Self::Segmentation => "segmentation",
+            Self::ParametricMap => "parametric-map",
             Self::Selection => "selection",
         }
     }
@@ -47,7 +89,8 @@ impl Kind {
         match self {
             Self::Report => "SR",
             // Not the modality of the image, or routing by modality would take it for one.
-            Self::KeyImage => "OT",
+            Self::KeyImage | Self::ParametricMap => "OT",
+            Self::Segmentation => "SEG",
             Self::Presentation => "PR",
             Self::Selection => "KO",
         }
@@ -60,6 +103,8 @@ impl Kind {
             Self::KeyImage => "9002",
             Self::Presentation => "9003",
             Self::Selection => "9004",
+            Self::Segmentation => "9005",
+            Self::ParametricMap => "9006",
         }
     }
 }

@@ -5,6 +5,8 @@
 //! | Comprehensive 3D SR, TID 1500 | systems that read measurements: codes, probability, threshold, region |
 //! | Secondary Capture | viewers that show images only: the annotated picture |
 //! | Grayscale Softcopy Presentation State | viewers that draw boxes and text over the image itself |
+//! | Segmentation | viewers that show pixels over the image: the regions of strongest evidence |
+//! | Parametric Map | research: the heat maps as numbers |
 //! | Key Object Selection | the list of what belongs to the result |
 //!
 //! A run that gave no findings is told by a structured report alone, which says how it ended and why, and holds nothing
@@ -25,9 +27,12 @@ mod codes;
 mod content;
 mod envelope;
 mod figures;
+mod frames;
 mod key_image;
+mod parametric_map;
 mod presentation;
 mod report;
+mod segmentation;
 mod selection;
 mod source;
 mod uids;
@@ -37,7 +42,8 @@ use baize_core::{Fault, Language, MANUFACTURER, Report, Timestamp};
 use bytes::Bytes;
 use dicom_dictionary_std::tags;
 
-use envelope::{Envelope, Kind};
+use envelope::Envelope;
+pub use envelope::Kind;
 use source::Source;
 
 /// An object that tells a result.
@@ -56,32 +62,35 @@ pub struct ResultObject {
 /// # Errors
 /// As [`objects_in`].
 pub fn objects(
+    kinds: &[Kind],
     source: &[u8],
     report: &Report,
     overlay_png: Option<&[u8]>,
     now: Timestamp,
 ) -> Result<Vec<ResultObject>, Fault> {
     let header = Source::read(source)?;
-    make(source, &header, report, overlay_png, now, header.language())
+    make(kinds, source, &header, report, overlay_png, now, header.language())
 }
 
-/// Makes the objects of a result: the structured report first, then, where the model ran, key image (with
-/// `overlay_png`), presentation state and key object selection. `source` is the image as received, a Part 10 object.
+/// Makes the objects of a result that are of the `kinds`, in the order of [`Kind::ALL`]: the structured report first,
+/// then, where the model ran, the others as far as there is something to put into them. `source` is the image as received, a Part 10 object.
 /// Computes for some milliseconds: not for a thread that serves requests.
 ///
 /// # Errors
 /// `NotDicom` where `source` is no Part 10 file; `Internal` where `overlay_png` is no picture.
 pub fn objects_in(
     language: Language,
+    kinds: &[Kind],
     source: &[u8],
     report: &Report,
     overlay_png: Option<&[u8]>,
     now: Timestamp,
 ) -> Result<Vec<ResultObject>, Fault> {
-    make(source, &Source::read(source)?, report, overlay_png, now, language)
+    make(kinds, source, &Source::read(source)?, report, overlay_png, now, language)
 }
 
 fn make(
+    kinds: &[Kind],
     source: &[u8],
     header: &Source,
     report: &Report,
@@ -90,16 +99,22 @@ fn make(
     language: Language,
 ) -> Result<Vec<ResultObject>, Fault> {
     let envelope = Envelope::new(header, report, language, now);
-    let mut made = vec![(Kind::Report, report::build(&envelope))];
-    if let Some(png) = overlay_png {
-        made.push((Kind::KeyImage, key_image::build(&envelope, png)?));
-    }
-    if let Some(presentation) = presentation::build(&envelope, source)? {
-        made.push((Kind::Presentation, presentation));
-    }
-    if made.len() > 1 {
-        let others: Vec<Kind> = made.iter().map(|(kind, _)| *kind).collect();
-        made.push((Kind::Selection, selection::build(&envelope, &others)));
+    let mut made = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| kinds.contains(kind)) {
+        let object = match kind {
+            Kind::Report => Some(report::build(&envelope)),
+            Kind::KeyImage => overlay_png.map(|png| key_image::build(&envelope, png)).transpose()?,
+            Kind::Presentation => presentation::build(&envelope, source)?,
+            Kind::Segmentation => segmentation::build(&envelope),
+            Kind::ParametricMap => parametric_map::build(&envelope),
+            // A list of the report alone would say nothing.
+            Kind::Selection if made.len() > 1 => {
+                let others: Vec<Kind> = made.iter().map(|(kind, _)| *kind).collect();
+                Some(selection::build(&envelope, &others))
+            }
+            Kind::Selection => None,
+        };
+        made.extend(object.map(|object| (kind, object)));
     }
     made.iter().map(|(kind, object)| envelope.seal(*kind, object)).collect()
 }

@@ -18,7 +18,9 @@ pub(crate) fn build(envelope: &Envelope<'_>, others: &[Kind]) -> InMemDicomObjec
         let reference = envelope.reference_to(*kind);
         match kind {
             Kind::KeyImage => children.push(content.image(Relation::Contains, None, reference)),
-            Kind::Report => children.push(content.composite(reference)),
+            Kind::Report | Kind::Segmentation | Kind::ParametricMap => {
+                children.push(content.composite(reference));
+            }
             // Stands with the image that it presents; a selection does not select itself.
             Kind::Presentation | Kind::Selection => {}
         }

@@ -41,6 +41,16 @@ pub(crate) fn series(kind: Kind, language: Language) -> &'static str {
             "白泽 AI 标注（科研用，未核实）",
             "Baize AI annotations (research use, unverified)",
         ),
+        Kind::Segmentation => pick(
+            language,
+            "白泽 AI 证据区域（科研用，未核实）",
+            "Baize AI evidence regions (research use, unverified)",
+        ),
+        Kind::ParametricMap => pick(
+            language,
+            "白泽 AI 热力图（科研用，未核实）",
+            "Baize AI heat maps (research use, unverified)",
+        ),
         Kind::Selection => pick(
             language,
             "白泽 AI 结果清单（科研用，未核实）",
@@ -74,6 +84,30 @@ pub(crate) fn derivation(model: Option<&ModelRef>, language: Language) -> String
 /// What the graphic layer holds.
 pub(crate) fn layer(language: Language) -> &'static str {
     pick(language, "人工智能所见（未核实）", "Findings of artificial intelligence (unverified)")
+}
+
+/// What the parametric map holds, at most 64 characters.
+pub(crate) fn heat(language: Language) -> &'static str {
+    pick(language, "人工智能热力图（未核实）", "Heat maps of artificial intelligence (unverified)")
+}
+
+/// The name of a region of evidence. It is not the name of the finding alone, which would read as its outline.
+pub(crate) fn evidence(finding: &Finding, language: Language) -> String {
+    let name = finding.code.meaning.get(language);
+    match language {
+        Language::Chinese => format!("AI 证据区域：{name}"),
+        Language::English => format!("AI evidence region: {name}"),
+    }
+}
+
+/// What a region of evidence is and what it is not.
+pub(crate) fn evidence_note(language: Language) -> &'static str {
+    pick(
+        language,
+        "该区域表示人工智能作出判断的主要依据所在，不是病灶轮廓，不可用于测量。未经核实，仅供科研使用。",
+        "The part of the image that weighed most in the algorithm's answer. Not the outline of a lesion and not for \
+         measuring. Not verified; research use only.",
+    )
 }
 
 /// One finding on one line, as the presentation state shows it.
@@ -130,7 +164,7 @@ pub(crate) fn variable(report: &Report, language: Language) -> Vec<String> {
 /// Why there is no finding, in words that cannot be taken for a negative result.
 pub(crate) fn not_analysed(report: &Report, fault: &Fault, language: Language) -> String {
     let title = fault.code.title(language);
-    let (code, message) = (fault.code, &fault.message);
+    let (code, message) = (fault.code, fault.told(language));
     let refused = matches!(report.outcome, Outcome::Refused(_));
     match language {
         Language::Chinese => {

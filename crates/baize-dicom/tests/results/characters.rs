@@ -35,7 +35,7 @@ fn names_survive_in_every_object() {
     ];
     for (charset, texts, written) in cases {
         let objects = make(&source(charset, texts), analysed(), Language::Chinese);
-        assert_eq!(objects.len(), 4);
+        assert_eq!(objects.len(), 6);
         let files = files(&objects);
         let Some(read) = python("pydicom", "attributes", &files.paths) else { return };
         for read in read.as_array().unwrap() {

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use baize_core::{ErrorCode, Finding, Language, ModelRef, Outcome, Population, Timestamp};
-use baize_dicom::results::{objects, objects_in};
+use baize_dicom::results::{Kind, objects, objects_in};
 use baize_testkit::ObjectBuilder;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use crate::support::{
-    KEY_IMAGE, NOW, PRESENTATION, REPORT, SELECTION, analysed, code_value, content_items, failed, finding,
-    make, of_class, parse, picture, report, text,
+    KEY_IMAGE, NOW, PARAMETRIC_MAP, PRESENTATION, REPORT, SEGMENTATION, SELECTION, analysed, code_value,
+    content_items, failed, finding, heat, make, of_class, parse, picture, report, text,
 };
 
 fn value(object: &InMemDicomObject, tag: Tag) -> String {
@@ -43,11 +43,12 @@ fn a_result_made_again_has_the_same_uids() {
     let source = ObjectBuilder::chest(1).build();
     let first = report(&source, analysed());
     let made = |report, now| {
-        let objects = objects_in(Language::English, &source, report, Some(&picture()), now).unwrap();
+        let objects =
+            objects_in(Language::English, &Kind::ALL, &source, report, Some(&picture()), now).unwrap();
         objects.into_iter().map(|object| (object.sop_class, object.sop_instance)).collect::<Vec<_>>()
     };
     let classes: Vec<_> = made(&first, NOW).into_iter().map(|(class, _)| class).collect();
-    assert_eq!(classes, [REPORT, KEY_IMAGE, PRESENTATION, SELECTION]);
+    assert_eq!(classes, [REPORT, KEY_IMAGE, PRESENTATION, SEGMENTATION, PARAMETRIC_MAP, SELECTION]);
     assert_eq!(made(&first, NOW), made(&first, Timestamp::from_micros(1)));
 
     let mut newer = first.clone();
@@ -55,7 +56,7 @@ fn a_result_made_again_has_the_same_uids() {
     for (old, new) in made(&first, NOW).iter().zip(made(&newer, NOW)) {
         assert_ne!(old.1, new.1);
     }
-    let again = |now| objects(&source, &first, None, now).unwrap();
+    let again = |now| objects(&Kind::ALL, &source, &first, None, now).unwrap();
     assert_eq!(again(NOW), again(NOW), "the same moment gives the same bytes");
 }
 
@@ -109,7 +110,7 @@ fn a_run_without_findings_is_never_told_as_negative() {
             let mut report = report(&source, outcome.clone());
             for model in [report.model.clone(), None] {
                 report.model = model;
-                let objects = objects_in(language, &source, &report, None, NOW).unwrap();
+                let objects = objects_in(language, &Kind::ALL, &source, &report, None, NOW).unwrap();
                 assert_eq!(objects.len(), 1, "only a report can say that there is no result");
                 let document = parse(&objects[0]);
                 assert_eq!(value(&document, tags::SOP_CLASS_UID), REPORT);
@@ -347,7 +348,7 @@ fn the_selection_lists_the_whole_result() {
         .collect();
     let mut expected = vec![(builder.series_uid(), builder.sop_uid())];
     expected.extend(
-        objects[..3]
+        objects[..5]
             .iter()
             .map(|object| (value(&parse(object), tags::SERIES_INSTANCE_UID), object.sop_instance.clone())),
     );
@@ -364,6 +365,8 @@ fn the_selection_lists_the_whole_result() {
         ("IMAGE".to_owned(), builder.sop_uid()),
         ("COMPOSITE".to_owned(), objects[0].sop_instance.clone()),
         ("IMAGE".to_owned(), objects[1].sop_instance.clone()),
+        ("COMPOSITE".to_owned(), objects[3].sop_instance.clone()),
+        ("COMPOSITE".to_owned(), objects[4].sop_instance.clone()),
     ];
     assert_eq!(referenced, expected);
 }
@@ -380,7 +383,7 @@ fn the_language_follows_the_header() {
     ];
     for (builder, language) in cases {
         let source = builder.build();
-        let made = objects(&source, &report(&source, analysed()), None, NOW).unwrap();
+        let made = objects(&Kind::ALL, &source, &report(&source, analysed()), None, NOW).unwrap();
         let document = parse(of_class(&made, REPORT));
         assert_eq!(code_value(named(&document, "121049")[0], tags::CONCEPT_CODE_SEQUENCE).unwrap(), language);
     }
@@ -394,7 +397,68 @@ fn what_cannot_be_used_is_a_fault() {
         (&b"no DICOM"[..], picture(), ErrorCode::NotDicom),
         (&source[..], b"no picture".to_vec(), ErrorCode::Internal),
     ] {
-        let fault = objects(source, &report, Some(&png), NOW).unwrap_err();
+        let fault = objects(&Kind::ALL, source, &report, Some(&png), NOW).unwrap_err();
         assert_eq!(fault.code, code);
+    }
+}
+
+#[test]
+fn only_the_kinds_asked_for_are_made() {
+    let source = ObjectBuilder::chest(1).build();
+    let report = report(&source, analysed());
+    let cases: [(&[Kind], &[&str]); 4] = [
+        (&Kind::ALL, &[REPORT, KEY_IMAGE, PRESENTATION, SEGMENTATION, PARAMETRIC_MAP, SELECTION]),
+        (&[Kind::Report], &[REPORT]),
+        (&[Kind::Selection, Kind::Report], &[REPORT]),
+        (&[Kind::Selection, Kind::Segmentation, Kind::Report], &[REPORT, SEGMENTATION, SELECTION]),
+    ];
+    for (kinds, expected) in cases {
+        let made = objects(kinds, &source, &report, Some(&picture()), NOW).unwrap();
+        let classes: Vec<&str> = made.iter().map(|object| object.sop_class.as_str()).collect();
+        assert_eq!(classes, expected);
+    }
+    for kind in Kind::ALL {
+        assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
+    }
+}
+
+/// Without a heat map there is nothing to segment: an empty segmentation would read as "nothing there".
+#[test]
+fn a_result_without_heat_has_neither_segmentation_nor_map() {
+    let source = ObjectBuilder::chest(1).build();
+    let cold = Outcome::Analysed {
+        findings: vec![finding("233604007", "肺炎", "Pneumonia", 0.9, None)],
+        population: Population::Validated,
+        caveats: vec![],
+    };
+    for object in make(&source, cold, Language::English) {
+        assert!(![SEGMENTATION, PARAMETRIC_MAP].contains(&object.sop_class.as_str()));
+    }
+}
+
+#[test]
+fn segmentation_and_map_hold_the_numbers_of_the_record() {
+    let builder = ObjectBuilder::chest(1);
+    let objects = make(&builder.build(), analysed(), Language::Chinese);
+    let image = parse(of_class(&objects, SEGMENTATION));
+    let mask = heat().strongest(256, 208).unwrap();
+    let packed = image.element(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
+    let bit = |index: usize| packed[index / 8] >> (index % 8) & 1 == 1;
+    assert!(mask.pixels().iter().enumerate().all(|(index, pixel)| bit(index) == *pixel));
+    let segment = &items(&image, tags::SEGMENT_SEQUENCE)[0];
+    assert_eq!(value(segment, tags::SEGMENT_LABEL), "AI 证据区域：肺炎");
+    assert!(value(segment, tags::SEGMENT_DESCRIPTION).contains("不是病灶轮廓"));
+    assert_eq!(value(segment, tags::SEGMENT_ALGORITHM_TYPE), "AUTOMATIC");
+    assert_eq!(value(segment, tags::SEGMENT_ALGORITHM_NAME), "cxr-pneumonia-paed@0.1.0");
+    let document = parse(of_class(&objects, REPORT));
+    assert_eq!(value(segment, tags::TRACKING_UID), value(named(&document, "112040")[0], tags::UID));
+
+    let image = parse(of_class(&objects, PARAMETRIC_MAP));
+    let values = floats(&image, tags::FLOAT_PIXEL_DATA);
+    assert_eq!(values.len(), 256 * 208);
+    for (row, column, expected) in
+        [(30, 12, 1.0), (54, 51, 1.0), (30, 52, 0.25), (55, 12, 0.1), (29, 12, 0.0), (0, 0, 0.0)]
+    {
+        assert_eq!(values[row * 208 + column], expected, "{row} {column}");
     }
 }

@@ -1,6 +1,7 @@
 """Reads result objects with pydicom and highdicom and prints what they say as JSON.
 
     peer.py report FILE         measurement groups, by highdicom
+    peer.py grids SEG MAP       segmentation and parametric map, by highdicom and pydicom
     peer.py attributes FILE...  attributes of each file, by pydicom
 """
 
@@ -52,6 +53,45 @@ def report(path):
     }
 
 
+def grids(segmentation, parametric_map):
+    import highdicom
+    import numpy
+
+    segments = highdicom.seg.segread(segmentation)
+    described = [segments.get_segment_description(number) for number in segments.segment_numbers]
+    mask = segments.get_pixels_by_source_instance(
+        [uid for _, _, uid in segments.get_source_image_uids()], ignore_spatial_locations=True
+    )[0, :, :, 0]
+    rows, columns = numpy.nonzero(mask)
+    numbers = pydicom.dcmread(parametric_map)
+    values = numpy.frombuffer(numbers.FloatPixelData, "<f4").reshape(numbers.Rows, numbers.Columns)
+    frame = numbers.PerFrameFunctionalGroupsSequence[0]
+    mapping = frame.RealWorldValueMappingSequence[0]
+    defined = mapping.QuantityDefinitionSequence
+    return {
+        "segments": [
+            [
+                item.segment_label,
+                item.segmented_property_category.value,
+                item.segmented_property_type.value,
+                item.algorithm_identification.name,
+                item.algorithm_identification.version,
+            ]
+            for item in described
+        ],
+        "mask": [int(number) for number in (
+            columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, mask.sum()
+        )],
+        "source": [uid for _, _, uid in segments.get_source_image_uids()],
+        "quantity": [item.ConceptCodeSequence[0].CodeValue for item in defined[:2]]
+        + [item.TextValue for item in defined[2:]],
+        "unit": mapping.MeasurementUnitsCodeSequence[0].CodeValue,
+        "range": [mapping.DoubleFloatRealWorldValueFirstValueMapped, mapping.DoubleFloatRealWorldValueLastValueMapped],
+        "values": [float(values[row, column]) for row, column in ((30, 12), (30, 52), (55, 12), (55, 52))],
+        "shape": list(values.shape),
+    }
+
+
 def attributes(path):
     data_set = pydicom.dcmread(path)
     texts_of_state, tracking, outlines = [], [], []
@@ -62,10 +102,10 @@ def attributes(path):
             outlines.append([float(number) for number in graphic.GraphicData])
     everything = []
     data_set.walk(lambda _, element: everything.append([element.keyword, str(element.value)])
-                  if element.VR not in ("SQ", "OB", "OW") else None)
+                  if element.VR not in ("SQ", "OB", "OW", "OF") else None)
     return {
         "top": {
-            element.keyword: str(element.value) for element in data_set if element.VR not in ("SQ", "OB", "OW")
+            element.keyword: str(element.value) for element in data_set if element.VR not in ("SQ", "OB", "OW", "OF")
         },
         "raw_name": pydicom.dcmread(path).get("PatientName").original_string.hex(),
         "everything": everything,
@@ -78,5 +118,10 @@ def attributes(path):
 
 if __name__ == "__main__":
     command, *files = sys.argv[1:]
-    answer = report(files[0]) if command == "report" else [attributes(path) for path in files]
+    if command == "report":
+        answer = report(files[0])
+    elif command == "grids":
+        answer = grids(*files)
+    else:
+        answer = [attributes(path) for path in files]
     json.dump(answer, sys.stdout)

@@ -9,7 +9,8 @@ use baize_testkit::{ObjectBuilder, Syntax};
 use serde_json::json;
 
 use crate::support::{
-    REPORT, analysed, both, dcmtk, failed, files, finding, make, of_class, python, text, wheel_tool,
+    PARAMETRIC_MAP, REPORT, SEGMENTATION, analysed, both, dcmtk, failed, files, finding, make, of_class,
+    python, text, wheel_tool,
 };
 
 /// Images of many kinds, with their names.
@@ -93,6 +94,8 @@ fn dciodvfy_finds_no_error() {
                 "SCImage",
                 "GrayscaleSoftcopyPresentationState",
                 "KeyObjectSelectionDocument",
+                "Segmentation",
+                "ParametricMap",
             ];
             assert!(kinds.iter().any(|kind| said.contains(kind)), "{name}: the kind was not told: {said}");
             for line in said.lines().filter(|line| line.starts_with("Error")) {
@@ -127,6 +130,35 @@ fn dcmtk_reads_every_object() {
             }
         }
     });
+}
+
+/// Grids and numbers as highdicom and pydicom read them.
+#[test]
+fn highdicom_reads_segmentation_and_map() {
+    for language in [Language::Chinese, Language::English] {
+        let objects = make(&ObjectBuilder::chest(1).build(), analysed(), language);
+        let wanted = [of_class(&objects, SEGMENTATION).clone(), of_class(&objects, PARAMETRIC_MAP).clone()];
+        let files = files(&wanted);
+        let Some(read) = python("highdicom", "grids", &files.paths) else { return };
+        let label = if language == Language::Chinese {
+            "AI 证据区域：肺炎"
+        } else {
+            "AI evidence region: Pneumonia"
+        };
+        assert_eq!(read["segments"], json!([[label, "309825002", "111099", "cxr-pneumonia-paed", "0.1.0"]]));
+        // Left, top, right and bottom of the set pixels, and their number.
+        assert_eq!(read["mask"], json!([12, 30, 52, 55, 40 * 25]));
+        assert_eq!(read["source"], json!([report_of_chest()]));
+        assert_eq!(read["quantity"], json!(["130403", "233604007", "cxr-pneumonia-paed", "0.1.0"]));
+        assert_eq!(read["unit"], "1");
+        assert_eq!(read["range"], json!([0.0, 1.0]));
+        assert_eq!(read["values"], json!([1.0, 0.25, 0.1_f32, 0.0]));
+        assert_eq!(read["shape"], json!([256, 208]));
+    }
+}
+
+fn report_of_chest() -> String {
+    ObjectBuilder::chest(1).sop_uid()
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use baize_core::{
-    Coded, Fault, Finding, Language, ModelRef, Outcome, PixelBox, Population, Report, Text, Timestamp,
+    Coded, Extent, Fault, Finding, HeatMap, Language, ModelRef, Outcome, PixelBox, Population, Report, Text,
+    Timestamp,
 };
-use baize_dicom::results::{ResultObject, objects_in};
+use baize_dicom::results::{Kind, ResultObject, objects_in};
 use baize_imaging::{Limits, read_header};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{DefaultDicomObject, InMemDicomObject};
@@ -18,6 +19,8 @@ use tempfile::TempDir;
 pub(crate) const REPORT: &str = uids::COMPREHENSIVE3_DSR_STORAGE;
 pub(crate) const KEY_IMAGE: &str = uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
 pub(crate) const PRESENTATION: &str = uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE;
+pub(crate) const SEGMENTATION: &str = uids::SEGMENTATION_STORAGE;
+pub(crate) const PARAMETRIC_MAP: &str = uids::PARAMETRIC_MAP_STORAGE;
 pub(crate) const SELECTION: &str = uids::KEY_OBJECT_SELECTION_DOCUMENT_STORAGE;
 
 /// 2026-03-01T23:30:15.25Z
@@ -38,12 +41,21 @@ pub(crate) fn finding(
     Finding { code, probability, threshold: 0.4375, region, heat: None }
 }
 
+/// The hottest cell is the region of [`analysed`].
+pub(crate) fn heat() -> HeatMap {
+    let extent = Extent { left: 12.0, top: 30.0, width: 80.0, height: 50.0 };
+    HeatMap::new(2, 2, vec![1.0, 0.25, 0.1, 0.0], extent).unwrap()
+}
+
 /// Two findings, one of them with a region.
 pub(crate) fn analysed() -> Outcome {
     let region = PixelBox { x: 12, y: 30, width: 40, height: 25 };
     Outcome::Analysed {
         findings: vec![
-            finding("233604007", "肺炎", "Pneumonia", 0.871_234_5, Some(region)),
+            Finding {
+                heat: Some(heat()),
+                ..finding("233604007", "肺炎", "Pneumonia", 0.871_234_5, Some(region))
+            },
             finding("60046008", "胸腔积液", "Pleural effusion", 0.031_25, None),
         ],
         population: Population::Validated,
@@ -74,7 +86,7 @@ pub(crate) fn picture() -> Vec<u8> {
 pub(crate) fn make(source: &[u8], outcome: Outcome, language: Language) -> Vec<ResultObject> {
     let with_picture = matches!(outcome, Outcome::Analysed { .. });
     let png = with_picture.then(picture);
-    objects_in(language, source, &report(source, outcome), png.as_deref(), NOW).unwrap()
+    objects_in(language, &Kind::ALL, source, &report(source, outcome), png.as_deref(), NOW).unwrap()
 }
 
 pub(crate) fn of_class<'a>(objects: &'a [ResultObject], sop_class: &str) -> &'a ResultObject {

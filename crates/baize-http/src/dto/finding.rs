@@ -115,7 +115,7 @@ pub(crate) struct ResultDto {
     /// The code's title in the caller's language.
     #[schema(example = "No model reads this modality")]
     title: Option<&'static str>,
-    /// What exactly went wrong, in English.
+    /// What exactly went wrong, in the caller's language.
     #[schema(example = "Modality (0008,0060) is MR; the installed models read CR, DX.")]
     message: Option<String>,
     /// Null where no installed model reads this kind of image, and while pending.
@@ -194,7 +194,7 @@ impl ResultDto {
                 },
                 code: Some(fault.code.as_str()),
                 title: Some(fault.code.title(language)),
-                message: Some(fault.message.clone()),
+                message: Some(fault.told(language)),
                 ..empty
             },
         }

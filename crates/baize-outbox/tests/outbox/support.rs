@@ -146,10 +146,11 @@ impl Hospital {
         renditions: Arc<dyn Renditions>,
         destinations: Vec<Destination>,
     ) -> Arc<DeliveryService> {
+        let getting = |destination| Destination { renditions: Arc::clone(&renditions), ..destination };
+        let destinations = destinations.into_iter().map(getting).collect();
         let parts = Parts {
             records: self.ledger.clone(),
             spool: self.spool.clone(),
-            renditions,
             clock: Arc::new(self.clock.clone()),
         };
         let settings = Settings {
@@ -178,6 +179,7 @@ impl Hospital {
     }
 }
 
+/// A destination; the service says which objects it gets.
 pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Courier>) -> Destination {
     Destination {
         recipient: Recipient {
@@ -188,6 +190,7 @@ pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Couri
             commitment: false,
             priors: false,
         },
+        renditions: Arc::new(SyntheticResults { classes: Vec::new() }),
         courier,
         concurrency: NonZeroUsize::new(concurrency).unwrap(),
     }

@@ -247,9 +247,10 @@ fn destinations(config: &Config, reader: Language) -> bool {
     for (destination, answer) in answers {
         let name = &destination.name;
         let tls = if destination.tls.is_some() { ", TLS" } else { "" };
+        let objects = destination.objects.join(", ");
         let address = match &destination.stow {
-            Some(url) => url.clone(),
-            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
+            Some(url) => format!("{url}; {objects}"),
+            None => format!("{}, {}{tls}; {objects}", destination.address, destination.ae_title),
         };
         match answer {
             Ok(Ok(())) => good(&format!("{label}: {name} ({address})")),

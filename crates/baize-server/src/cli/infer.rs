@@ -9,7 +9,7 @@ use baize_core::ports::{Reader as _, Reading};
 use baize_core::{
     Clock as _, ErrorClass, Fault, Finding, Lane, Language, Outcome, Population, Report, SystemClock,
 };
-use baize_dicom::results::{self, ResultObject};
+use baize_dicom::results::{self, Kind, ResultObject};
 use bytes::Bytes;
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
@@ -37,7 +37,7 @@ pub(crate) struct Infer {
     #[arg(long, value_name = "DIR")]
     overlay_dir: Option<PathBuf>,
     /// Writes the DICOM objects that tell each result into this folder: structured report, key image, presentation
-    /// state, key object selection. Each file is named after its SOP Instance UID, so a second run replaces them.
+    /// state, segmentation, parametric map, key object selection. Each file is named after its SOP Instance UID, so a second run replaces them.
     #[arg(long, value_name = "DIR")]
     objects: Option<PathBuf>,
 }
@@ -156,7 +156,8 @@ impl Infer {
         }
         let (report, png) = (reading.report.clone(), reading.overlay_png.clone());
         let write_all = move || {
-            let objects = results::objects_in(reader, &source, &report, png.as_deref(), SystemClock.now())?;
+            let objects =
+                results::objects_in(reader, &Kind::ALL, &source, &report, png.as_deref(), SystemClock.now())?;
             let write = |object: ResultObject| {
                 let target = folder.join(format!("{}.dcm", object.sop_instance));
                 std::fs::write(&target, &object.bytes)
@@ -294,7 +295,7 @@ impl Answer {
     fn as_text(&self, reader: Language) -> String {
         let mut lines = vec![self.path.display().to_string()];
         if let Some(fault) = self.fault() {
-            lines.push(format!("  {} — {} ({})", fault.code.title(reader), fault.message, fault.code));
+            lines.push(format!("  {} — {} ({})", fault.code.title(reader), fault.told(reader), fault.code));
         }
         if let Some(model) = self.report().and_then(|report| report.model.as_ref()) {
             lines.push(format!("  {} {model}", language::pick(reader, "模型", "model")));

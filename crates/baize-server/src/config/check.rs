@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use baize_dicom::results::Kind;
+
 use super::{Config, Destination, PeerTls, lookups};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
@@ -196,6 +198,16 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
             found.push(format!(
                 "{}: analysed, refused and failed are all false: it would get nothing; remove it",
                 key("analysed")
+            ));
+        }
+        for name in destination.objects.iter().filter(|name| Kind::from_name(name).is_none()) {
+            let known = Kind::ALL.map(Kind::as_str).join(", ");
+            found.push(format!("{}: \"{name}\" is no kind of object; name any of {known}", key("objects")));
+        }
+        if !destination.objects.iter().any(|name| name == Kind::Report.as_str()) {
+            found.push(format!(
+                "{}: \"sr\" is missing; add it: only the report says when a run gave no finding",
+                key("objects")
             ));
         }
         if !(4096..=4 << 20).contains(&destination.max_pdu) {
@@ -434,6 +446,12 @@ mod tests {
             }),
             ("destinations[0].analysed", |c| {
                 c.destinations = vec![Destination { analysed: false, failed: false, ..pacs() }];
+            }),
+            ("destinations[0].objects: \"rtss\"", |c| {
+                c.destinations = vec![Destination { objects: vec!["sr".into(), "rtss".into()], ..pacs() }];
+            }),
+            ("destinations[0].objects: \"sr\"", |c| {
+                c.destinations = vec![Destination { objects: vec!["seg".into()], ..pacs() }];
             }),
             ("destinations[0].concurrency", |c| {
                 c.destinations = vec![Destination { concurrency: 0, ..pacs() }];

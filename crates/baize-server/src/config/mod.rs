@@ -9,6 +9,7 @@ mod lookups;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use baize_dicom::results::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::problems;
@@ -181,6 +182,8 @@ pub(crate) struct Destination {
     pub failed: bool,
     #[serde(default)]
     pub priors: bool,
+    #[serde(default = "objects")]
+    pub objects: Vec<String>,
     #[serde(default = "one")]
     pub concurrency: usize,
     #[serde(default = "destination_max_pdu")]
@@ -253,6 +256,10 @@ pub(crate) struct Worklist {
 
 fn yes() -> bool {
     true
+}
+
+fn objects() -> Vec<String> {
+    Kind::USUAL.map(|kind| kind.as_str().to_owned()).to_vec()
 }
 
 fn one() -> usize {
@@ -494,6 +501,7 @@ mod tests {
                 refused: false,
                 failed: true,
                 priors: false,
+                objects: vec![String::new()],
                 concurrency: 1,
                 max_pdu: 1,
                 connect_timeout_seconds: 1,

@@ -10,7 +10,7 @@ use baize_core::ports::{
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
 use baize_dicom::filing::Filing;
-use baize_dicom::results;
+use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
 use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
@@ -22,8 +22,10 @@ use super::edges;
 use super::engine::image_limits;
 use crate::config::{self, Config};
 
-/// Results leave as the DICOM objects that `baize-dicom` makes of them.
-struct DicomResults;
+/// Results leave as the DICOM objects that `baize-dicom` makes of them, of the kinds that a destination gets.
+struct DicomResults {
+    kinds: Vec<Kind>,
+}
 
 impl Renditions for DicomResults {
     fn objects(
@@ -33,7 +35,7 @@ impl Renditions for DicomResults {
         overlay_png: Option<&[u8]>,
     ) -> Result<Vec<Rendition>, Fault> {
         // The time of the result, not of the attempt: a second attempt makes the same bytes.
-        let objects = results::objects(source, report, overlay_png, report.finished_at)?;
+        let objects = results::objects(&self.kinds, source, report, overlay_png, report.finished_at)?;
         let rendition = |object: results::ResultObject| Rendition {
             name: ObjectName { sop_class: object.sop_class, sop_instance: object.sop_instance },
             object: object.bytes,
@@ -61,12 +63,7 @@ pub(super) async fn open(
         alarm_after: Duration::from_secs(outbox.alarm_after_seconds),
         drain: Duration::from_secs(config.engine.drain_seconds),
     };
-    let parts = Parts {
-        records: ledger.clone(),
-        spool,
-        renditions: Arc::new(DicomResults),
-        clock: Arc::new(SystemClock),
-    };
+    let parts = Parts { records: ledger.clone(), spool, clock: Arc::new(SystemClock) };
     let service = Arc::new(DeliveryService::open(parts, settings, destinations).await?);
     let earlier = ledger.owe_earlier(SystemClock.now()).await?;
     if earlier > 0 {
@@ -88,6 +85,7 @@ fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSp
             priors: true,
             commitment: false,
         },
+        renditions: Arc::new(DicomResults { kinds: Kind::USUAL.to_vec() }),
         courier: Arc::new(filing),
         concurrency: NonZeroUsize::MIN,
     }
@@ -107,6 +105,9 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
             Some(url) => Arc::new(stow(destination, url)?),
             None => Arc::new(scu(config, destination)?),
         },
+        renditions: Arc::new(DicomResults {
+            kinds: destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect(),
+        }),
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })
