@@ -73,6 +73,7 @@ pub(crate) fn placed(
 /// pixels, and no other place is invented.
 fn is_in_space(envelope: &Envelope<'_>) -> bool {
     PLACES.iter().all(|tag| envelope.source.code(*tag).is_some())
+        && envelope.source.code(tags::PIXEL_SPACING).is_some_and(is_spacing)
 }
 
 /// A frame of reference of this result's own. The parametric map must have a place in space even where its source, a
@@ -97,7 +98,8 @@ pub(crate) fn shared_place_in_space(envelope: &Envelope<'_>) -> InMemDicomObject
     }
     let spacing = [tags::PIXEL_SPACING, tags::IMAGER_PIXEL_SPACING]
         .into_iter()
-        .find_map(|tag| envelope.source.code(tag))
+        .filter_map(|tag| envelope.source.code(tag))
+        .find(|spacing| is_spacing(spacing))
         .unwrap_or(r"1\1");
     data_set()
         .with_items(
@@ -116,6 +118,12 @@ pub(crate) fn shared_place_in_space(envelope: &Envelope<'_>) -> InMemDicomObject
             tags::PLANE_POSITION_SEQUENCE,
             vec![data_set().with(tags::IMAGE_POSITION_PATIENT, VR::DS, r"0\0\0")],
         )
+}
+
+/// Two distances. Zero is met in the field and means that none is known.
+fn is_spacing(text: &str) -> bool {
+    let distance = |value: &str| value.trim().parse::<f64>().is_ok_and(|distance| distance > 0.0);
+    text.split('\\').count() == 2 && text.split('\\').all(distance)
 }
 
 /// Adds Body Part Examined. Laterality is the frames' matter here.
