@@ -44,6 +44,15 @@ impl Gatekeeper for Gate {
     }
 }
 
+/// What came of a look at an image for a model.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What the gate saw; `None` where none guards the model, or it could not look.
+    pub look: Option<GateLook>,
+    /// The caveats with which the model may have the image, or why it may not: refused, or the gate could not look.
+    pub answer: Result<Vec<Text>, Fault>,
+}
+
 /// What decides before a model does.
 #[derive(Clone)]
 pub struct Guidance {
@@ -82,30 +91,21 @@ impl Guidance {
         self.rules.check(&models(&|_| true), &guarded).err().map(|error| error.to_string())
     }
 
-    /// Looks at an image for a model: what the gate saw, and the caveats. `None` for a model that no gate guards. A gate
-    /// that can't look lets nothing pass.
-    ///
-    /// # Errors
-    /// What the gate saw, if it could look, and the fault: a refusal, or that it could not look.
-    pub fn look(
-        &self,
-        manifest: &Manifest,
-        pixels: ArrayView2<'_, f32>,
-    ) -> Result<Option<(GateLook, Vec<Text>)>, (Option<GateLook>, Fault)> {
+    /// Looks at an image for a model. A gate that can't look lets nothing pass.
+    pub fn look(&self, manifest: &Manifest, pixels: ArrayView2<'_, f32>) -> Verdict {
         let wanted = manifest.content();
         if wanted.is_empty() {
-            return Ok(None);
+            return Verdict { look: None, answer: Ok(Vec::new()) };
         }
-        let failed = |message: &str| (None, Fault::new(ErrorCode::InferenceFailed, message));
-        let gate = self.gate.as_ref().ok_or_else(|| failed("the gate is not installed any more"))?;
-        let looked = catch_unwind(AssertUnwindSafe(|| gate.look(pixels, wanted)));
-        match looked {
-            Ok(Ok((look, Ok(caveats)))) => Ok(Some((look, caveats))),
-            Ok(Ok((look, Err(fault)))) => Err((Some(look), fault)),
-            Ok(Err(fault)) => {
-                Err(failed(&format!("the gate could not look at this image: {}", fault.message)))
-            }
-            Err(_) => Err(failed("the gate ended unexpectedly on this image")),
+        let failed = |message: &str| Verdict {
+            look: None,
+            answer: Err(Fault::new(ErrorCode::InferenceFailed, message)),
+        };
+        let Some(gate) = &self.gate else { return failed("the gate is not installed any more") };
+        match catch_unwind(AssertUnwindSafe(|| gate.look(pixels, wanted))) {
+            Ok(Ok((look, answer))) => Verdict { look: Some(look), answer },
+            Ok(Err(fault)) => failed(&format!("the gate could not look at this image: {}", fault.message)),
+            Err(_) => failed("the gate ended unexpectedly on this image"),
         }
     }
 }

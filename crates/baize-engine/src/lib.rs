@@ -42,6 +42,6 @@ mod watch;
 pub use config::{Due, EngineConfig};
 pub use engine::{Engine, Storage};
 pub use error::EngineError;
-pub use guidance::{Gatekeeper, Guidance};
+pub use guidance::{Gatekeeper, Guidance, Verdict};
 pub use metrics::Metrics;
 pub use watch::{Patience, StudyWatcher};

@@ -26,7 +26,7 @@ use crate::model::Models;
 use crate::pool::{Pool, Priority};
 use crate::post::{self, Analysis};
 use crate::urgency::Raised;
-use crate::{EngineConfig, Guidance, Storage};
+use crate::{EngineConfig, Guidance, Storage, Verdict};
 
 /// First wait after storage failed; doubles up to [`LONGEST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -177,11 +177,7 @@ impl Shared {
         let manifest = self.models.get(model).ok_or_else(no_model)?;
         let (height, width) = manifest.input_size();
         let image = decode(object, &self.config.limits)?;
-        let (look, answer) = match self.guidance.look(manifest, image.pixels.view()) {
-            Ok(None) => (None, Ok(Vec::new())),
-            Ok(Some((look, caveats))) => (Some(look), Ok(caveats)),
-            Err((look, fault)) => (look, Err(fault)),
-        };
+        let Verdict { look, answer } = self.guidance.look(manifest, image.pixels.view());
         if let Some(look) = look {
             seen.get_or_init(|| look);
         }

@@ -134,7 +134,7 @@ impl ChangeDto {
             change_label: language::change(change.change, language),
             now: SideDto::of(&change.now),
             earlier: SideDto::of(&change.then),
-            difference: is_comparable.then(|| change.now.probability - change.then.probability),
+            difference: is_comparable.then_some(change.now.probability - change.then.probability),
         }
     }
 }

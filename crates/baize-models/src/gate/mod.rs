@@ -2,7 +2,7 @@
 //!
 //! [`newest`] loads the version under `weights/gate/`; [`Gate::look`] says what an image seems to show and how good it
 //! is; [`Gate::admit`] says whether a model that reads certain classes ([`crate::Manifest::content`]) may have it.
-//! The gate computes on the CPU, where the image is decoded: it takes about as long as a fiftieth of the decoding.
+//! The gate computes on the CPU, on the thread that has decoded the image.
 
 mod format;
 mod model;

@@ -95,10 +95,10 @@ impl Router {
             if admitted.is_ok() && !manifest.content().is_empty() {
                 let decoded = image.get_or_insert_with(|| decode(&object, &limits));
                 match decoded {
-                    Ok(image) => match self.guidance.look(manifest, image.pixels.view()) {
-                        Ok(seen) => self.tell_look(seen.as_ref().map(|(look, _)| look), None),
-                        Err((look, fault)) => self.tell_look(look.as_ref(), Some(&fault)),
-                    },
+                    Ok(image) => {
+                        let verdict = self.guidance.look(manifest, image.pixels.view());
+                        self.tell_look(verdict.look.as_ref(), verdict.answer.as_ref().err());
+                    }
                     Err(fault) => self.tell_look(None, Some(fault)),
                 }
             }
