@@ -288,14 +288,19 @@ impl<'a> Envelope<'a> {
             .with(tags::SOFTWARE_VERSIONS, VR::LO, PrimitiveValue::Strs(versions.into()))
     }
 
-    /// Body Part Examined and Laterality, as the General Series module of images and presentation states has them.
+    /// Body Part Examined alone: the sides of a segmentation are its segments' matter.
+    pub(crate) fn body_part(&self, object: InMemDicomObject) -> InMemDicomObject {
+        match self.source.code(tags::BODY_PART_EXAMINED) {
+            Some(part) => object.with(tags::BODY_PART_EXAMINED, VR::CS, part),
+            None => object,
+        }
+    }
+
+    /// Body Part Examined and Laterality, as the General Series module of images, maps and presentation states has them.
     /// Laterality must be there, be it empty, unless the part is known to be unpaired (PS3.3 section C.7.3.1.1.2).
     pub(crate) fn examined(&self, object: InMemDicomObject) -> InMemDicomObject {
         let body_part = self.source.code(tags::BODY_PART_EXAMINED);
-        let object = match body_part {
-            Some(part) => object.with(tags::BODY_PART_EXAMINED, VR::CS, part),
-            None => object,
-        };
+        let object = self.body_part(object);
         if body_part.is_some_and(|part| UNPAIRED_BODY_PARTS.contains(&part)) {
             return object;
         }

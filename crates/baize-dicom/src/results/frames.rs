@@ -126,14 +126,6 @@ fn is_spacing(text: &str) -> bool {
     text.split('\\').count() == 2 && text.split('\\').all(distance)
 }
 
-/// Adds Body Part Examined. Laterality is the frames' matter here.
-pub(crate) fn examined(envelope: &Envelope<'_>, object: InMemDicomObject) -> InMemDicomObject {
-    match envelope.source.code(tags::BODY_PART_EXAMINED) {
-        Some(part) => object.with(tags::BODY_PART_EXAMINED, VR::CS, part),
-        None => object,
-    }
-}
-
 /// The functional groups that place all frames, for a grid of the source image's rows and columns.
 pub(crate) fn shared_place(envelope: &Envelope<'_>) -> InMemDicomObject {
     let shared = data_set();

@@ -7,9 +7,7 @@ use dicom_object::InMemDicomObject;
 
 use super::content::{Content, Put, code_item, coded_item, data_set, fitted};
 use super::envelope::{Envelope, Kind};
-use super::frames::{
-    Dimension, derived_frame, examined, own_space, placed, shared_place_in_space, with_losses,
-};
+use super::frames::{Dimension, derived_frame, own_space, placed, shared_place_in_space, with_losses};
 use super::{codes, wording};
 
 /// The largest map that is made, in bytes. Beyond it the map is left out, and the heat map is still in the record.
@@ -89,7 +87,7 @@ pub(crate) fn build(envelope: &Envelope<'_>) -> Option<InMemDicomObject> {
     Some(placed(
         envelope,
         Kind::ParametricMap,
-        with_losses(envelope, examined(envelope, object)),
+        with_losses(envelope, envelope.examined(object)),
         &[dimension],
     ))
 }

@@ -8,7 +8,7 @@ use dicom_object::InMemDicomObject;
 
 use super::content::{Put, code_item, coded_item, data_set, fitted};
 use super::envelope::{Envelope, Kind};
-use super::frames::{Dimension, derived_frame, examined, placed, shared_place, with_losses};
+use super::frames::{Dimension, derived_frame, placed, shared_place, with_losses};
 use super::report::tracking_identifier;
 use super::{codes, wording};
 
@@ -102,7 +102,7 @@ fn object(envelope: &Envelope<'_>, rows: u16, columns: u16, segments: &[Segment]
         .with_items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_place(envelope)])
         .with_items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups)
         .with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(bits.bytes.into()));
-    placed(envelope, Kind::Segmentation, with_losses(envelope, examined(envelope, object)), &dimensions)
+    placed(envelope, Kind::Segmentation, with_losses(envelope, envelope.body_part(object)), &dimensions)
 }
 
 /// An item of Segment Sequence (PS3.3 section C.8.20.4).

@@ -249,11 +249,11 @@ fn destinations(config: &Config, reader: Language) -> bool {
         let tls = if destination.tls.is_some() { ", TLS" } else { "" };
         let objects = destination.objects.join(", ");
         let address = match &destination.stow {
-            Some(url) => format!("{url}; {objects}"),
-            None => format!("{}, {}{tls}; {objects}", destination.address, destination.ae_title),
+            Some(url) => url.clone(),
+            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
         };
         match answer {
-            Ok(Ok(())) => good(&format!("{label}: {name} ({address})")),
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {objects})")),
             Err(mistake) => {
                 bad(&format!("{label}: {mistake:#}"));
                 sound = false;

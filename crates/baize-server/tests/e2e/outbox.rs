@@ -139,6 +139,9 @@ fn doctor_tells_which_destination_answers() {
     let output = baize().args(["doctor", "--set", &destinations, "--set", &data]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert!(text.contains(&format!("✓ destination: pacs (127.0.0.1:{up}, PACS)")), "{text}");
-    assert!(text.contains(&format!("✗ destination: old (127.0.0.1:{down}) does not answer")), "{text}");
+    assert!(
+        text.contains(&format!("✓ destination: pacs (127.0.0.1:{up}, PACS; sr, key-image, gsps, kos)")),
+        "{text}"
+    );
+    assert!(text.contains(&format!("✗ destination: old (127.0.0.1:{down}, OLD) does not answer")), "{text}");
 }
