@@ -1,6 +1,6 @@
 //! Rules and gate before the models: what they let through, and that what could not be looked at never passes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where a step fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod common;
 

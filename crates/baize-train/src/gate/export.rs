@@ -323,7 +323,7 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         refused_unseen: Rate::of(signs.unseen.iter().map(|one| !passes(one))),
         refused_spoilt: Rate::of(signs.spoilt.iter().map(|one| !passes(one))),
         swapped_falsely: Rate::of(all_chests.iter().map(|one| is_swapped(one))),
-        swapped_found: Rate::of(signs.swapped.iter().map(|one| is_swapped(one))),
+        swapped_found: Rate::of(signs.swapped.iter().map(is_swapped)),
         separation_unseen: against(&signs.unseen),
         separation_spoilt: against(&signs.spoilt),
         confusion: Confusion::of(
