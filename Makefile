@@ -48,11 +48,12 @@ lint: tools ## Formatting, clippy and, where cargo-deny is installed, licences.
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; \
 	else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
 
+# -O: as the product is built. With debug assertions a decoder of others aborts on sound JPEG 2000 images.
 # Needs a nightly compiler and `cargo install --locked cargo-fuzz`. What it finds lies in crates/fuzz/artifacts/.
-fuzz: ## Feeds damaged conversations to the parsers, ten minutes for each target.
+fuzz: ## Feeds damaged conversations and objects to the parsers, ten minutes for each target.
 	cd crates/fuzz && cargo run --locked --bin seeds
 	cd crates/fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
-	  cargo +nightly fuzz run --fuzz-dir . "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536; done
+	  cargo +nightly fuzz run -O --fuzz-dir . "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536; done
 
 # The profile is the one that `make demo` builds; one thread, on one core.
 bench-triage: tools ## Measures triage: time per patient, patients a second.

@@ -16,6 +16,7 @@ mod catalog;
 mod compute;
 mod error;
 mod executor;
+mod folder;
 mod format;
 pub mod gate;
 mod manifest;

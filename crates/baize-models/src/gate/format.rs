@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::folder::FolderManifest;
 use crate::format::{DataFile, InputFile, MetricFile, TextFile};
 use crate::networks::ResidualShape;
 
@@ -39,6 +40,16 @@ pub struct GateManifestFile {
     pub training_data: Vec<DataFile>,
     /// How well it does.
     pub metrics: Vec<MetricFile>,
+}
+
+impl FolderManifest for GateManifestFile {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn weights(&self) -> (&str, &str) {
+        (&self.weights, &self.sha256)
+    }
 }
 
 /// One kind of image.

@@ -13,7 +13,8 @@ use super::format::{ClassFile, GateManifestFile};
 use super::nets::{GateNets, TEMPLATE_SIDE};
 use super::quality::Quality;
 use crate::ModelError;
-use crate::catalog::{MANIFEST, sha256_hex, subfolders};
+use crate::catalog::subfolders;
+use crate::folder::{self, Opened};
 use crate::manifest::version_numbers;
 
 /// The folder of the gate's versions, under the folder of all weights.
@@ -90,23 +91,8 @@ pub fn newest(weights: &Path) -> Result<Option<Arc<Gate>>, ModelError> {
 /// A file that can't be read, a manifest that doesn't hold or doesn't belong into this folder, weights that differ from
 /// its checksum or don't fit its sizes.
 pub fn load(folder: &Path) -> Result<Arc<Gate>, ModelError> {
-    let read =
-        |path: &Path| std::fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source });
-    let path = folder.join(MANIFEST);
-    let origin = path.display().to_string();
-    let fail = |problem: String| ModelError::Manifest { origin: origin.clone(), problem };
-    let text = String::from_utf8(read(&path)?).map_err(|error| fail(error.to_string()))?;
-    let manifest: GateManifestFile = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if folder.file_name().is_some_and(|name| name != manifest.version.as_str()) {
-        return Err(fail(format!("version: says {}, which is not the folder's name", manifest.version)));
-    }
-    let weights = folder.join(&manifest.weights);
-    let bytes = read(&weights)?;
-    let actual = sha256_hex(&bytes);
-    if actual != manifest.sha256 {
-        return Err(ModelError::Checksum { path: weights, expected: manifest.sha256, actual });
-    }
-    Gate::new(manifest, bytes, &origin).map(Arc::new)
+    let Opened { manifest, weights, origin } = folder::open::<GateManifestFile>(folder)?;
+    Gate::new(manifest, weights, &origin).map(Arc::new)
 }
 
 /// Runs a gate over a made-up image, as `baize models verify` does.

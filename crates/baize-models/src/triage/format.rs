@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::folder::FolderManifest;
 use crate::format::{DataFile, MetricFile, TextFile};
 use crate::networks::WideShape;
 
@@ -37,6 +38,16 @@ pub struct TriageManifestFile {
     pub training_data: Vec<DataFile>,
     /// How well it does.
     pub metrics: Vec<MetricFile>,
+}
+
+impl FolderManifest for TriageManifestFile {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn weights(&self) -> (&str, &str) {
+        (&self.weights, &self.sha256)
+    }
 }
 
 /// The ages in years that the model was validated on, both included.

@@ -15,7 +15,7 @@ use super::format::{AlertFile, TriageManifestFile};
 use super::levels::{ADMISSION, OUTPUTS, URGENT, logistic, probabilities};
 use super::second::{SIGNS, SecondReader};
 use crate::ModelError;
-use crate::catalog::{MANIFEST, sha256_hex};
+use crate::folder::{self, Opened};
 use crate::manifest::version_numbers;
 use crate::networks::{WideNet, WideShape};
 
@@ -62,23 +62,8 @@ pub struct TriageModel {
 /// A file that can't be read, a manifest that doesn't hold or does not belong into this folder, weights that differ from
 /// its checksum or don't fit its sizes.
 pub fn load(folder: &Path) -> Result<Arc<TriageModel>, ModelError> {
-    let read =
-        |path: &Path| std::fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source });
-    let path = folder.join(MANIFEST);
-    let origin = path.display().to_string();
-    let fail = |problem: String| ModelError::Manifest { origin: origin.clone(), problem };
-    let text = String::from_utf8(read(&path)?).map_err(|error| fail(error.to_string()))?;
-    let manifest: TriageManifestFile = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if folder.file_name().is_some_and(|name| name != manifest.version.as_str()) {
-        return Err(fail(format!("version: says {}, which is not the folder's name", manifest.version)));
-    }
-    let weights = folder.join(&manifest.weights);
-    let bytes = read(&weights)?;
-    let actual = sha256_hex(&bytes);
-    if actual != manifest.sha256 {
-        return Err(ModelError::Checksum { path: weights, expected: manifest.sha256, actual });
-    }
-    TriageModel::new(manifest, bytes, &origin).map(Arc::new)
+    let Opened { manifest, weights, origin } = folder::open::<TriageManifestFile>(folder)?;
+    TriageModel::new(manifest, weights, &origin).map(Arc::new)
 }
 
 impl TriageModel {

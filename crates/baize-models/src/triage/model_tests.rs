@@ -116,10 +116,10 @@ fn a_folder_is_checked_before_it_is_trusted() {
     let mut file = manifest();
     let weights = saved(&file);
     std::fs::write(folder.join("model.bpk"), &weights).unwrap();
-    file.sha256 = sha256_hex(b"something else");
+    file.sha256 = crate::sha256_hex(b"something else");
     std::fs::write(folder.join("manifest.toml"), toml::to_string(&file).unwrap()).unwrap();
     assert!(matches!(load(&folder), Err(ModelError::Checksum { .. })));
-    file.sha256 = sha256_hex(&weights);
+    file.sha256 = crate::sha256_hex(&weights);
     std::fs::write(folder.join("manifest.toml"), toml::to_string(&file).unwrap()).unwrap();
     assert_eq!(load(&folder).unwrap().model().to_string(), "triage@0.1.0");
     let elsewhere = root.path().join("0.2.0");

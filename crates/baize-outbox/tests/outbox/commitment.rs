@@ -73,9 +73,15 @@ fn asked(courier: Arc<dyn Courier>) -> Destination {
 }
 
 async fn until(mut so: impl AsyncFnMut() -> bool) {
-    while !so().await {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
+    panic!("it never came true");
 }
 
 async fn committed(hospital: &Hospital) -> usize {
