@@ -92,11 +92,12 @@ async fn an_order_raises_a_study_wherever_its_images_are() {
         bench.accept(chest(seed).build(), Lane::Routine).await.unwrap();
     }
     let study = |seed: u64| StudyUid::parse(&chest(seed).study_uid()).unwrap();
-    // One that waits for the device, one that waits in the ledger, and one that is still to come.
-    assert!(bench.engine.raise(&study(2), Lane::Stat).await.unwrap());
+    // One that waits in the ledger, one that waits for the device, and one that is still to come. The first before the
+    // second, which gives its routine place back: that place would be for whoever comes first.
     assert!(bench.engine.raise(&study(6), Lane::Stat).await.unwrap());
-    assert!(!bench.engine.raise(&study(6), Lane::Urgent).await.unwrap(), "it is more urgent already");
     eventually("the one in the ledger got in before routine work", || bench.decoded() == 4.0).await;
+    assert!(bench.engine.raise(&study(2), Lane::Stat).await.unwrap());
+    assert!(!bench.engine.raise(&study(6), Lane::Urgent).await.unwrap(), "it is more urgent already");
     assert!(!bench.engine.raise(&study(7), Lane::Stat).await.unwrap(), "it is not here yet");
     let mut events = bench.engine.subscribe();
     bench.accept(chest(7).build(), Lane::Routine).await.unwrap();
