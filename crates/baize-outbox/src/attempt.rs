@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::service::{DeliveryService, Road};
 
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// How often the ledger is told how an attempt ended, and the first wait between; doubles.
 const SETTLE_TRIES: u32 = 6;
 const SETTLE_BACKOFF: Duration = Duration::from_millis(100);
@@ -147,10 +148,18 @@ impl DeliveryService {
         }
     }
 
-    /// The first waits; the others, which were not tried, go with it when it is due.
+    /// The first waits, or has waited for too long; the others, which were not tried, go with it when it is due.
     async fn put_off(&self, deliveries: &[Delivery], until: Timestamp, status: Option<u16>, comment: &str) {
         let Some((first, untried)) = deliveries.split_first() else { return };
-        self.settle(first, Settlement::Waiting { until, status, comment: comment.to_owned() }).await;
+        let age = self.parts.clock.now().saturating_since(first.created_at);
+        let how = match self.settings.give_up_after {
+            Some(limit) if age >= limit => {
+                let days = age.as_secs() / DAY_SECONDS;
+                Settlement::Refused { status, comment: format!("given up after {days} days: {comment}") }
+            }
+            _ => Settlement::Waiting { until, status, comment: comment.to_owned() },
+        };
+        self.settle(first, how).await;
         for delivery in untried {
             self.settle(delivery, Settlement::Untried).await;
         }

@@ -8,7 +8,8 @@
 //! - **Refused** is final until a person retries: a failure status, an object kind that the peer does not take, a
 //!   result of which no object can be made.
 //! - **Waiting** is everything else: nobody answers, the connection breaks, the peer is out of resources. It is tried
-//!   again, at growing intervals up to a cap, without an end. After a while an alarm says so.
+//!   again, at growing intervals up to a cap. After a while an alarm says so; after a month, by default, it is given up
+//!   until a person retries.
 //!
 //! A destination may be asked to commit itself to what it has acknowledged (storage commitment). When it says that it does
 //! not keep an object, that object waits and goes out again: nobody but the peer itself takes an acknowledgement back.

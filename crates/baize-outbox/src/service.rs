@@ -52,6 +52,9 @@ pub struct Settings {
     pub backoff: Backoff,
     /// From which age on an unfinished delivery is an alarm.
     pub alarm_after: Duration,
+    /// From which age on a failed attempt is the last: the delivery is then as if refused, and a person may retry.
+    /// `None`: never.
+    pub give_up_after: Option<Duration>,
     /// How long a stopping service lets attempts end. What is cut off goes out again after the next start.
     pub drain: Duration,
 }

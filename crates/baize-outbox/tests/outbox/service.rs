@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::fakes::{Does, FakePeer};
-use crate::support::{CAP, CR, Hospital, SECONDARY_CAPTURE, destination, object_uid};
+use crate::support::{CAP, CR, GIVE_UP_AFTER, Hospital, SECONDARY_CAPTURE, destination, object_uid};
 
 const TWO: &[&str] = &[CR, SECONDARY_CAPTURE];
 
@@ -49,7 +49,7 @@ async fn each_answer_leads_to_its_state() {
 }
 
 #[tokio::test]
-async fn a_destination_that_is_down_is_probed_by_one_and_never_given_up() {
+async fn a_destination_that_is_down_for_hours_is_probed_by_one_and_not_given_up() {
     let folder = TempDir::new().unwrap();
     let hospital = Hospital::open(folder.path());
     let outage = 50;
@@ -206,6 +206,28 @@ async fn a_result_without_objects_is_never_called_sent() {
         mended.deliver_due("pacs").await.unwrap();
         assert_eq!(hospital.states().await, [Acknowledged, Acknowledged]);
     }
+}
+
+#[tokio::test]
+async fn what_could_not_be_sent_for_a_month_is_given_up_until_a_person_retries() {
+    let folder = TempDir::new().unwrap();
+    let hospital = Hospital::open(folder.path());
+    let peer = FakePeer::new(&[Does::IsDown, Does::IsDown]);
+    let service = hospital.service(&[CR], vec![destination("pacs", 1, peer.courier())]).await;
+    hospital.report(1, 1, Lane::Routine).await;
+    service.deliver_due("pacs").await.unwrap();
+    hospital.clock.advance(GIVE_UP_AFTER - Duration::from_secs(1));
+    assert_eq!(hospital.states().await, [Waiting]);
+    hospital.clock.advance(Duration::from_secs(1));
+    service.deliver_due("pacs").await.unwrap();
+    let dead = hospital.deliveries().await.remove(0);
+    assert_eq!((dead.state, dead.status), (Refused, None));
+    assert!(dead.comment.as_deref().unwrap().starts_with("given up after 30 days: "), "{dead:?}");
+    hospital.clock.advance(GIVE_UP_AFTER);
+    assert_eq!(service.deliver_due("pacs").await.unwrap(), 0, "nothing is tried any more");
+    service.retry(dead.id).await.unwrap();
+    service.deliver_due("pacs").await.unwrap();
+    assert_eq!(hospital.states().await, [Acknowledged]);
 }
 
 #[tokio::test]

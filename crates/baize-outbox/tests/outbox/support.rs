@@ -24,6 +24,8 @@ pub(crate) const CR: &str = "1.2.840.10008.5.1.4.1.1.1";
 pub(crate) const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 pub(crate) const CAP: Duration = Duration::from_secs(900);
+/// From which age on a delivery is given up.
+pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The objects of a result, each of the SOP classes in turn.
 pub(crate) struct SyntheticResults {
@@ -156,6 +158,7 @@ impl Hospital {
         let settings = Settings {
             backoff: Backoff { cap: CAP },
             alarm_after: Duration::from_secs(3600),
+            give_up_after: Some(GIVE_UP_AFTER),
             drain: Duration::from_secs(30),
         };
         Arc::new(DeliveryService::open(parts, settings, destinations).await.unwrap())

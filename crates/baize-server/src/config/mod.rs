@@ -155,6 +155,7 @@ pub(crate) struct DimseTls {
 pub(crate) struct Outbox {
     pub retry_cap_seconds: u64,
     pub alarm_after_seconds: u64,
+    pub give_up_after_days: u64,
 }
 
 /// `[[destinations]]`
@@ -390,7 +391,7 @@ impl Default for Dimse {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { retry_cap_seconds: 900, alarm_after_seconds: 3600 }
+        Self { retry_cap_seconds: 900, alarm_after_seconds: 3600, give_up_after_days: 30 }
     }
 }
 

@@ -61,6 +61,10 @@ pub(super) async fn open(
     let settings = Settings {
         backoff: Backoff { cap: Duration::from_secs(outbox.retry_cap_seconds) },
         alarm_after: Duration::from_secs(outbox.alarm_after_seconds),
+        give_up_after: match outbox.give_up_after_days {
+            0 => None,
+            days => Some(Duration::from_secs(days.saturating_mul(24 * 60 * 60))),
+        },
         drain: Duration::from_secs(config.engine.drain_seconds),
     };
     let parts = Parts { records: ledger.clone(), spool, clock: Arc::new(SystemClock) };
