@@ -1,5 +1,5 @@
 // Opens OHIF in a headless Chromium on a study of the server under test: the work list names the patient, the viewer shows
-// the image, and the structured report stands in the list of series.
+// the image, and the structured report stands in the list of series and opens with its finding over the image.
 //
 // OHIF comes from an origin of its own, as in a hospital where another server hands it out.
 
@@ -126,6 +126,11 @@ try {
     await page.getByText(modality, { exact: true }).first().waitFor();
   }
   await page.screenshot({ path: path.join(task.screenshots, "viewer.png") });
+
+  // Opened, the report shows its finding over the image.
+  await page.getByText("SR", { exact: true }).last().dblclick();
+  await page.getByText(/Certainty of Finding: \d/).first().waitFor();
+  await page.screenshot({ path: path.join(task.screenshots, "report.png") });
 } catch (error) {
   failure = error;
   await page.screenshot({ path: path.join(task.screenshots, "failure.png") }).catch(() => {});
