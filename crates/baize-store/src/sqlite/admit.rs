@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::convert::{door_text, micros, rank, sex_text};
 use super::trouble::Trouble;
-use super::{completion, inquiries, mistake, report};
+use super::{inquiries, mistake, report};
 
 /// An image that has neither a job nor a reason for having none would be silently unread.
 pub(super) fn check(admission: &Admission) -> Result<(), Fault> {
@@ -29,7 +29,6 @@ pub(super) fn admit(db: &Connection, admission: &Admission) -> Result<Novelty, T
         return admit_again(db, instance, admission);
     }
     let study = enter_study(db, admission, expected)?;
-    completion::reopen(db, study)?;
     let series = enter_series(db, study, admission)?;
     let (lane, deadline) =
         inquiries::ordered(db, study, admission.lane, admission.accepted_at, admission.deadline)?;
@@ -98,7 +97,11 @@ fn enter_study(db: &Connection, admission: &Admission, is_prior: bool) -> Result
     let lane = rank(admission.lane);
     let known = db
         .prepare_cached(
-            "UPDATE study SET updated_at = MAX(updated_at, ?2), lane = MAX(lane, ?3) WHERE uid = ?1 RETURNING id",
+            // Whatever was said about the whole study is no longer so.
+            "UPDATE study
+                SET updated_at = MAX(updated_at, ?2), lane = MAX(lane, ?3),
+                    completed_at = NULL, completed_by = NULL, stowed_at = NULL
+              WHERE uid = ?1 RETURNING id",
         )?
         .query_row(params![uid, now, lane], |row| row.get(0))
         .optional()?;

@@ -42,15 +42,6 @@ pub(super) fn stowed(db: &Connection, study: &StudyUid, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// An image that came in: whatever was said about the whole study is no longer so.
-pub(super) fn reopen(db: &Connection, study: i64) -> Result<(), Trouble> {
-    db.prepare_cached(
-        "UPDATE study SET completed_at = NULL, completed_by = NULL, stowed_at = NULL WHERE id = ?1",
-    )?
-    .execute([study])?;
-    Ok(())
-}
-
 pub(super) fn complete(
     db: &Connection,
     silence: Silence,
