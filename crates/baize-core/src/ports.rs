@@ -4,7 +4,9 @@
 
 mod archive;
 mod completion;
+mod hospital;
 mod lookup;
+mod messages;
 mod outbox;
 mod results;
 mod reviews;
@@ -26,9 +28,15 @@ pub use archive::{
 pub use completion::{
     Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
 };
+pub use hospital::{
+    Encounter, EncounterState, HisPatient, HospitalRecords, MatchedBy, Order, OrderId, StudyContext,
+};
 pub use lookup::{
     ArchivedStudy, Inquiries, Inquiry, InquiryKind, OrderKey, OrderSource, PatientIdentity, Retrieval,
     StudySource, Urgency,
+};
+pub use messages::{
+    MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, VisitResult, Wording,
 };
 pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,

@@ -1,0 +1,127 @@
+//! Results as messages to the HIS: what they are made from, who words them and who carries them.
+//!
+//! A message tells all that is known of its subject when it is made. It is made once, kept with its delivery and sent
+//! until the peer has answered for it, so that every attempt is the same message under the same identifier.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Encounter, InstanceRecord, LinkLost, RecordedReview, StudyContext, StudySummary, TriageEntry};
+use crate::{Fault, Lane, Timestamp};
+
+/// How far a result is to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Made by models, and no physician has signed it.
+    Preliminary,
+    /// It differs from what was told before, and no physician has signed it as it now is.
+    Corrected,
+    /// A physician has signed every analysed image's result.
+    Final,
+    /// A physician has signed it, and it differs from what was told as final before.
+    Amended,
+}
+
+impl Standing {
+    /// All standings.
+    pub const ALL: [Self; 4] = [Self::Preliminary, Self::Corrected, Self::Final, Self::Amended];
+
+    /// The stable name used in JSON and storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preliminary => "preliminary",
+            Self::Corrected => "corrected",
+            Self::Final => "final",
+            Self::Amended => "amended",
+        }
+    }
+
+    /// The standing of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.as_str() == name)
+    }
+
+    /// Whether a physician answers for it.
+    pub const fn is_signed(self) -> bool {
+        matches!(self, Self::Final | Self::Amended)
+    }
+}
+
+/// All that is known of a study. Holds patient data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StudyResult {
+    /// The study, and how far it is.
+    pub summary: StudySummary,
+    /// Its order and encounter.
+    pub context: StudyContext,
+    /// Its images with their reports.
+    pub instances: Vec<InstanceRecord>,
+    /// What physicians said of the reports, the last word on each.
+    pub reviews: Vec<RecordedReview>,
+    /// How far it is to be trusted, given what was told to this destination before.
+    pub standing: Standing,
+}
+
+/// One step of a visit at the triage desk. Holds patient data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VisitResult {
+    /// The step.
+    pub entry: TriageEntry,
+    /// The encounter of the HIS, where it has told of one.
+    pub encounter: Option<Encounter>,
+}
+
+/// What a message tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// A study's results.
+    Study(Box<StudyResult>),
+    /// An assessment of the triage desk.
+    Visit(Box<VisitResult>),
+}
+
+/// Names a message for good: it is the same however often it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MessageId(pub String);
+
+/// Makes messages in one format.
+pub trait Wording: Send + Sync {
+    /// The message in the form in which it is sent. Computes: not for a thread that serves requests.
+    ///
+    /// # Errors
+    /// `Unreadable` or `Internal`: trying again does not help.
+    fn message(&self, id: &MessageId, subject: &Subject, now: Timestamp) -> Result<Bytes, Fault>;
+}
+
+/// What the peer said of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageAnswer {
+    /// It has it. What it said: `AA`, `CA`, `200`.
+    Accepted(String),
+    /// It has trouble with it now and may take it later: `AE`, `503`. What it said, and its comment.
+    Later(String, String),
+    /// It will never take it: `AR`, `422`. What it said, and its comment.
+    Refused(String, String),
+}
+
+/// The way of messages to one destination.
+#[async_trait]
+pub trait MessageCourier: Send + Sync {
+    /// Sends a message and waits for the peer's answer about it.
+    ///
+    /// # Errors
+    /// [`LinkLost`] where no answer came: whether the peer has it is unknown, and it is sent again.
+    async fn send(&self, id: &MessageId, lane: Lane, message: &Bytes) -> Result<MessageAnswer, LinkLost>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for standing in Standing::ALL {
+            assert_eq!(Standing::from_name(standing.as_str()), Some(standing));
+        }
+    }
+}
