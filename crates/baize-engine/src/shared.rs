@@ -9,7 +9,7 @@ use baize_core::ports::{Ledger, Spool};
 use baize_core::{
     Clock, ErrorClass, ErrorCode, Fault, GateLook, Lane, Outcome, Population, StudyUid, Text, Timestamp,
 };
-use baize_imaging::{Header, Image, Placement, decode, fit, read_header};
+use baize_imaging::{Header, Image, Placement, decode, read_header};
 use baize_sched::Attachment;
 use bytes::Bytes;
 use ndarray::Array2;
@@ -175,14 +175,13 @@ impl Shared {
         debug!(stage = "decode");
         let begun = self.clock.now();
         let manifest = self.models.get(model).ok_or_else(no_model)?;
-        let (height, width) = manifest.input_size();
         let image = decode(object, &self.config.limits)?;
         let Verdict { look, answer } = self.guidance.look(manifest, image.pixels.view());
         if let Some(look) = look {
             seen.get_or_init(|| look);
         }
         let caveats = answer?;
-        let fitted = fit(image.pixels.view(), height, width);
+        let fitted = manifest.fit(image.pixels.view());
         let input = manifest.prepare(fitted.pixels.view());
         let took = self.clock.now().saturating_since(begun);
         Ok(Prepared { image, placement: fitted.placement, input, took, caveats })

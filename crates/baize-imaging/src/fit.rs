@@ -15,30 +15,12 @@ pub struct Fitted {
     pub placement: Placement,
 }
 
-/// Where on a model's canvas an image lies, so that what the model points at can be found in the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placement {
-    image_rows: usize,
-    image_columns: usize,
-    canvas_height: usize,
-    canvas_width: usize,
-    top: usize,
-    left: usize,
-    height: usize,
-    width: usize,
-}
-
-/// A rectangle as fractions of a canvas: 0 is the left or top edge, 1 the right or bottom edge.
+/// Where on an image a model's canvas lies, so that what the model points at can be found in the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UnitRect {
-    /// Left edge.
-    pub left: f32,
-    /// Top edge.
-    pub top: f32,
-    /// Right edge, beyond the last column.
-    pub right: f32,
-    /// Bottom edge, beyond the last row.
-    pub bottom: f32,
+pub struct Placement {
+    rows: usize,
+    columns: usize,
+    canvas: Option<Extent>,
 }
 
 /// Scales the image to fit the canvas with its aspect ratio kept, centred, with zero around it.
@@ -47,14 +29,16 @@ pub struct UnitRect {
 /// resampling), so that fine structure neither flickers nor rings; values stay in the input's range. An image
 /// that has the canvas' size already comes back bit for bit. An empty image or canvas gives zeros.
 pub fn fit(pixels: ArrayView2<'_, f32>, height: usize, width: usize) -> Fitted {
-    let (image_rows, image_columns) = pixels.dim();
-    let placement = Placement::centred((image_rows, image_columns), (height, width));
+    let image = pixels.dim();
+    let inner = Inner::centred(image, (height, width));
     let mut canvas = Array2::zeros((height, width));
-    if let Some(scaled) = resize(pixels, placement.height, placement.width) {
-        let rows = Slice::from(placement.top..placement.top + placement.height);
-        let columns = Slice::from(placement.left..placement.left + placement.width);
+    if let Some(scaled) = resize(pixels, inner.height, inner.width) {
+        let rows = Slice::from(inner.top..inner.top + inner.height);
+        let columns = Slice::from(inner.left..inner.left + inner.width);
         canvas.slice_axis_mut(Axis(0), rows).slice_axis_mut(Axis(1), columns).assign(&scaled);
     }
+    let placement =
+        Placement { rows: image.0, columns: image.1, canvas: inner.canvas(image, (height, width)) };
     Fitted { pixels: canvas, placement }
 }
 
@@ -77,56 +61,72 @@ pub(crate) fn resize(pixels: ArrayView2<'_, f32>, height: usize, width: usize) -
 }
 
 impl Placement {
-    fn centred(
-        (image_rows, image_columns): (usize, usize),
-        (canvas_height, canvas_width): (usize, usize),
-    ) -> Self {
-        let empty = image_rows * image_columns * canvas_height * canvas_width == 0;
-        let (height, width) = if empty {
-            (0, 0)
-        } else {
-            // The tighter side fills the canvas; the other rounds to the nearest pixel, at least one.
-            let scale =
-                (canvas_height as f64 / image_rows as f64).min(canvas_width as f64 / image_columns as f64);
-            let side = |length: usize, room: usize| ((length as f64 * scale).round() as usize).clamp(1, room);
-            (side(image_rows, canvas_height), side(image_columns, canvas_width))
-        };
-        Self {
-            image_rows,
-            image_columns,
-            canvas_height,
-            canvas_width,
-            top: (canvas_height - height) / 2,
-            left: (canvas_width - width) / 2,
-            height,
-            width,
-        }
+    /// An image that does not lie on the canvas.
+    pub(crate) fn nowhere(rows: usize, columns: usize) -> Self {
+        Self { rows, columns, canvas: None }
+    }
+
+    /// A canvas that shows the square of `length` pixels at (top, left) of the image.
+    pub(crate) fn cut((rows, columns): (usize, usize), (top, left): (usize, usize), length: usize) -> Self {
+        let canvas =
+            Extent { left: left as f64, top: top as f64, width: length as f64, height: length as f64 };
+        Self { rows, columns, canvas: Some(canvas) }
     }
 
     /// The whole canvas in the stored pixel grid, which it exceeds where it holds padding. `None` where the image does
     /// not lie on it.
     pub fn canvas(&self) -> Option<Extent> {
-        let covers = self.width * self.height * self.image_rows * self.image_columns > 0;
+        self.canvas
+    }
+
+    /// A point of the image, as fractions of its width and height, as fractions of the canvas. `None` where the canvas
+    /// does not show it.
+    pub fn on_canvas(&self, x: f32, y: f32) -> Option<(f32, f32)> {
+        let canvas = self.canvas?;
+        let across = (f64::from(x) * self.columns as f64 - canvas.left) / canvas.width;
+        let down = (f64::from(y) * self.rows as f64 - canvas.top) / canvas.height;
+        let shown = (0.0..=1.0).contains(&across) && (0.0..=1.0).contains(&down);
+        shown.then_some((across as f32, down as f32))
+    }
+}
+
+/// The part of a canvas that the image takes, in its pixels.
+struct Inner {
+    top: usize,
+    left: usize,
+    height: usize,
+    width: usize,
+}
+
+impl Inner {
+    fn centred((rows, columns): (usize, usize), (canvas_height, canvas_width): (usize, usize)) -> Self {
+        let empty = rows * columns * canvas_height * canvas_width == 0;
+        let (height, width) = if empty {
+            (0, 0)
+        } else {
+            // The tighter side fills the canvas; the other rounds to the nearest pixel, at least one.
+            let scale = (canvas_height as f64 / rows as f64).min(canvas_width as f64 / columns as f64);
+            let side = |length: usize, room: usize| ((length as f64 * scale).round() as usize).clamp(1, room);
+            (side(rows, canvas_height), side(columns, canvas_width))
+        };
+        Self { top: (canvas_height - height) / 2, left: (canvas_width - width) / 2, height, width }
+    }
+
+    fn canvas(
+        &self,
+        (rows, columns): (usize, usize),
+        (canvas_height, canvas_width): (usize, usize),
+    ) -> Option<Extent> {
+        let covers = self.width * self.height * rows * columns > 0;
         // Stored pixels per pixel of the canvas; rounding a side to whole pixels may make the two differ.
-        let across = self.image_columns as f64 / self.width as f64;
-        let down = self.image_rows as f64 / self.height as f64;
+        let across = columns as f64 / self.width as f64;
+        let down = rows as f64 / self.height as f64;
         covers.then(|| Extent {
             left: -(self.left as f64) * across,
             top: -(self.top as f64) * down,
-            width: self.canvas_width as f64 * across,
-            height: self.canvas_height as f64 * down,
+            width: canvas_width as f64 * across,
+            height: canvas_height as f64 * down,
         })
-    }
-
-    /// The part of the canvas that the image covers.
-    pub fn covered(&self) -> UnitRect {
-        let fraction = |length: usize, whole: usize| length as f32 / whole.max(1) as f32;
-        UnitRect {
-            left: fraction(self.left, self.canvas_width),
-            top: fraction(self.top, self.canvas_height),
-            right: fraction(self.left + self.width, self.canvas_width),
-            bottom: fraction(self.top + self.height, self.canvas_height),
-        }
     }
 }
 
@@ -149,7 +149,8 @@ mod tests {
             let expected = if inside { 0.5 } else { 0.0 };
             assert!((value - expected).abs() < 1e-6, "row {row}, column {column}: {value}");
         }
-        assert_eq!(fitted.placement.covered(), UnitRect { left: 0.25, top: 0.0, right: 0.75, bottom: 1.0 });
+        assert_eq!(fitted.placement.on_canvas(0.0, 1.0), Some((0.25, 1.0)));
+        assert_eq!(fitted.placement.on_canvas(1.0, 0.0), Some((0.75, 0.0)));
     }
 
     #[test]
@@ -167,7 +168,11 @@ mod tests {
     fn the_canvas_lies_on_the_image_where_the_image_lies_on_it() {
         let check = |image, canvas, expected: Option<(f64, f64, f64, f64)>| {
             let expected = expected.map(|(left, top, width, height)| Extent { left, top, width, height });
-            assert_eq!(Placement::centred(image, canvas).canvas(), expected, "{image:?} on {canvas:?}");
+            assert_eq!(
+                Inner::centred(image, canvas).canvas(image, canvas),
+                expected,
+                "{image:?} on {canvas:?}"
+            );
         };
         // Scale 1/4, the image spans columns 25..75.
         check((400, 200), (100, 100), Some((-100.0, 0.0, 400.0, 400.0)));

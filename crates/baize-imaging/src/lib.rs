@@ -7,7 +7,8 @@
 mod attributes;
 mod codec;
 mod colour;
-pub mod describe;
+pub mod crop;
+mod describe;
 mod element;
 pub mod fit;
 mod grey;
@@ -29,7 +30,8 @@ use crate::attributes::Attributes;
 
 pub use picture::picture;
 
-pub use fit::{Fitted, Placement, UnitRect, fit};
+pub use crop::crop;
+pub use fit::{Fitted, Placement, fit};
 
 /// Explicit VR Little Endian.
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";

@@ -8,8 +8,7 @@ use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView4, Axis};
 
 use crate::catalog::Entry;
 use crate::compute::ComputeDevice;
-use crate::format::NetworkFile;
-use crate::networks::ResidualNet;
+use crate::networks::Network;
 use crate::saliency::grad_cam;
 use crate::{Manifest, ModelError};
 
@@ -72,7 +71,7 @@ pub fn self_test(entry: &Entry, device: &ComputeDevice) -> Result<(), ModelError
 
 struct BurnExecutor {
     manifest: Manifest,
-    network: ResidualNet,
+    network: Network,
     /// The head's weight, `[features, labels]`.
     head: Array2<f32>,
     device: Device,
@@ -81,13 +80,12 @@ struct BurnExecutor {
 impl BurnExecutor {
     fn new(manifest: Manifest, weights: Bytes, origin: &str, device: Device) -> Result<Self, ModelError> {
         let fail = |problem: String| ModelError::Weights { origin: origin.to_owned(), problem };
-        let NetworkFile::ResidualCnn(shape) = &manifest.file().network;
-        let labels = manifest.labels().len();
         let record = ModuleRecord::from_bytes(weights).map_err(|error| fail(error.to_string()))?;
-        let network =
-            shape.init(labels, &device).try_load_record(record).map_err(|error| fail(error.to_string()))?;
-        let head: Vec<f32> = network.head.weight.val().into_data().iter::<f32>().collect();
-        let head = Array2::from_shape_vec((shape.features(), labels), head)
+        let network = Network::load(&manifest, record, &device).map_err(fail)?;
+        let head = network.head().weight.val();
+        let [features, labels] = head.dims();
+        let head: Vec<f32> = head.into_data().iter::<f32>().collect();
+        let head = Array2::from_shape_vec((features, labels), head)
             .map_err(|error| fail(format!("the head has a wrong shape: {error}")))?;
         Ok(Self { manifest, network, head, device })
     }
@@ -140,7 +138,11 @@ impl BurnExecutor {
     }
 
     fn prediction(&self, logits: Vec<f32>, heat: Array3<f32>) -> Result<Prediction, Fault> {
-        let probabilities: Vec<f32> = logits.iter().map(|logit| self.manifest.probability(*logit)).collect();
+        let probabilities: Vec<f32> = logits
+            .iter()
+            .enumerate()
+            .map(|(label, logit)| self.manifest.probability(label, *logit))
+            .collect();
         // A value that is no number must not pass for a low probability.
         if probabilities.iter().any(|probability| !probability.is_finite()) {
             return Err(Fault::new(ErrorCode::InferenceFailed, "the network's answer is not a number"));

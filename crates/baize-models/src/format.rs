@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Normalisation;
-use crate::networks::ResidualShape;
+use crate::networks::{DenseShape, ResidualShape};
 
 /// A sentence or name in both languages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,9 @@ pub struct ManifestFile {
 pub enum NetworkFile {
     /// [`crate::networks::ResidualNet`].
     ResidualCnn(ResidualShape),
+    /// [`crate::networks::DenseNet`].
+    #[serde(rename = "densenet")]
+    DenseNet(DenseShape),
 }
 
 /// The model's canvas and its normalisation.
@@ -69,8 +72,42 @@ pub struct InputFile {
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// What is done to the values.
-    pub normalisation: Normalisation,
+    /// How an image is laid on the canvas.
+    #[serde(default, skip_serializing_if = "FitFile::is_usual")]
+    pub fit: FitFile,
+    /// What is done to the values; this or `range`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
+    /// Which values black and white become; this or `normalisation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeFile>,
+}
+
+/// How an image is laid on a model's canvas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FitFile {
+    /// All of it, its aspect ratio kept: [`baize_imaging::fit`].
+    #[default]
+    Letterbox,
+    /// The square in its centre: [`baize_imaging::crop`].
+    CentreCrop,
+}
+
+impl FitFile {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A linear map of brightness.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RangeFile {
+    /// What black becomes.
+    pub black: f32,
+    /// What white becomes.
+    pub white: f32,
 }
 
 /// Temperature scaling.
@@ -93,6 +130,10 @@ pub struct LabelFile {
     pub meaning: TextFile,
     /// Positive from this calibrated probability on.
     pub threshold: f32,
+    /// The probability that is shown as 0.5, with a straight line to 0 below it and to 1 above it: how torchxrayvision
+    /// makes findings of different prevalence comparable (its `op_norm`). What is shown is then a score, no probability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point: Option<f32>,
 }
 
 /// What the model may be shown. All terms are upper case, as DICOM's Defined Terms.

@@ -30,8 +30,8 @@ pub use compute::{Compute, ComputeDevice, list_devices};
 pub use error::ModelError;
 pub use executor::{Executor, Prediction, load, self_test};
 pub use format::{
-    AcceptsFile, CalibrationFile, DataFile, InputFile, LabelFile, ManifestFile, MetricFile, NetworkFile,
-    PopulationFile, TextFile,
+    AcceptsFile, CalibrationFile, DataFile, FitFile, InputFile, LabelFile, ManifestFile, MetricFile,
+    NetworkFile, PopulationFile, RangeFile, TextFile,
 };
 pub use manifest::{Label, Manifest};
 pub use normalise::Normalisation;

@@ -1,10 +1,11 @@
 //! What a model is, what it may be shown, and what its answers mean.
 
 use baize_core::{Coded, Language, ModelRef, Text};
+use baize_imaging::{Fitted, crop, fit};
 use ndarray::{Array2, ArrayView2};
 
 use crate::ModelError;
-use crate::format::{ManifestFile, NetworkFile};
+use crate::format::{FitFile, InputFile, ManifestFile, NetworkFile};
 
 /// One thing that a model looks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,12 +93,37 @@ impl Manifest {
 
     /// Normalises an image that was fitted to [`Self::input_size`], as in training.
     pub fn prepare(&self, fitted: ArrayView2<'_, f32>) -> Array2<f32> {
-        self.file.input.normalisation.apply(fitted)
+        let input = &self.file.input;
+        match (&input.normalisation, &input.range) {
+            (Some(normalisation), _) => normalisation.apply(fitted),
+            (None, Some(range)) => fitted.mapv(|value| range.black + value * (range.white - range.black)),
+            // `new` has refused such a manifest.
+            (None, None) => fitted.to_owned(),
+        }
     }
 
-    /// The calibrated probability of a logit: temperature scaling (Guo et al. 2017).
-    pub fn probability(&self, logit: f32) -> f32 {
-        1.0 / (1.0 + (-logit / self.file.calibration.temperature).exp())
+    /// Lays an image, 0 to 1, on the model's canvas, as in training.
+    pub fn fit(&self, pixels: ArrayView2<'_, f32>) -> Fitted {
+        let input = &self.file.input;
+        match input.fit {
+            FitFile::Letterbox => fit(pixels, input.height, input.width),
+            FitFile::CentreCrop => {
+                // What lies outside of the image becomes 0, as where the model was trained.
+                let outside = input.range.map_or(0.0, |range| -range.black / (range.white - range.black));
+                crop(pixels, input.height, outside)
+            }
+        }
+    }
+
+    /// What a label's logit says, 0 to 1: its probability by temperature scaling (Guo et al. 2017), and where the label
+    /// has an operating point, the score that is 0.5 there.
+    pub fn probability(&self, label: usize, logit: f32) -> f32 {
+        let probability = 1.0 / (1.0 + (-logit / self.file.calibration.temperature).exp());
+        match self.file.labels.get(label).and_then(|label| label.operating_point) {
+            None => probability,
+            Some(point) if probability < point => probability / (point * 2.0),
+            Some(point) => 1.0 - (1.0 - probability) / ((1.0 - point) * 2.0),
+        }
     }
 }
 
@@ -123,8 +149,8 @@ fn problem(file: &ManifestFile) -> Option<String> {
     if let Some(problem) = network_problem(file) {
         return Some(problem);
     }
-    if let Some(problem) = file.input.normalisation.problem() {
-        return Some(format!("input.normalisation: {problem}"));
+    if let Some(problem) = input_problem(&file.input) {
+        return Some(problem);
     }
     if !(file.calibration.temperature.is_finite() && file.calibration.temperature > 0.0) {
         return Some("calibration.temperature: must be above 0".to_owned());
@@ -138,6 +164,9 @@ fn problem(file: &ManifestFile) -> Option<String> {
         }
         if !(label.threshold > 0.0 && label.threshold < 1.0) {
             return Some(format!("labels: the threshold of {} must lie between 0 and 1", label.value));
+        }
+        if label.operating_point.is_some_and(|point| !(point > 0.0 && point < 1.0)) {
+            return Some(format!("labels: the operating_point of {} must lie between 0 and 1", label.value));
         }
     }
     if file.accepts.modalities.is_empty() || file.accepts.body_parts.is_empty() {
@@ -153,16 +182,48 @@ fn problem(file: &ManifestFile) -> Option<String> {
     None
 }
 
+fn input_problem(input: &InputFile) -> Option<String> {
+    match (&input.normalisation, &input.range) {
+        (Some(normalisation), None) => {
+            normalisation.problem().map(|problem| format!("input.normalisation: {problem}"))
+        }
+        (None, Some(range)) => {
+            let sound = range.black.is_finite() && range.white.is_finite() && range.black < range.white;
+            (!sound).then(|| "input.range: white must be above black".to_owned())
+        }
+        _ => Some("input: give either normalisation or range".to_owned()),
+    }
+    .or_else(|| {
+        let square = input.fit == FitFile::Letterbox || input.height == input.width;
+        (!square).then(|| "input: the canvas of centre-crop is a square".to_owned())
+    })
+}
+
 fn network_problem(file: &ManifestFile) -> Option<String> {
-    let NetworkFile::ResidualCnn(shape) = &file.network;
     let sound = |value: usize| (1..=4096).contains(&value);
-    if shape.widths.is_empty() || shape.widths.len() > 6 || shape.widths.len() != shape.blocks.len() {
-        return Some("network: widths and blocks need one entry per stage, 1 to 6 stages".to_owned());
-    }
-    if !sound(shape.stem) || !shape.widths.iter().chain(&shape.blocks).all(|value| sound(*value)) {
-        return Some("network: stem, widths and blocks must lie between 1 and 4096".to_owned());
-    }
-    let step = shape.reduction();
+    let step = match &file.network {
+        NetworkFile::ResidualCnn(shape) => {
+            if shape.widths.is_empty() || shape.widths.len() > 6 || shape.widths.len() != shape.blocks.len() {
+                return Some("network: widths and blocks need one entry per stage, 1 to 6 stages".to_owned());
+            }
+            if !sound(shape.stem) || !shape.widths.iter().chain(&shape.blocks).all(|value| sound(*value)) {
+                return Some("network: stem, widths and blocks must lie between 1 and 4096".to_owned());
+            }
+            shape.reduction()
+        }
+        NetworkFile::DenseNet(shape) => {
+            if shape.blocks.is_empty() || shape.blocks.len() > 6 {
+                return Some("network: blocks needs one entry per block, 1 to 6 blocks".to_owned());
+            }
+            let numbers = [shape.stem, shape.growth, shape.bottleneck];
+            if !numbers.iter().chain(&shape.blocks).all(|value| (1..=512).contains(value)) {
+                return Some(
+                    "network: stem, growth, bottleneck and blocks must lie between 1 and 512".to_owned(),
+                );
+            }
+            shape.reduction()
+        }
+    };
     let side_ok = |side: usize| side >= step && side <= 4096 && side.is_multiple_of(step);
     if !side_ok(file.input.height) || !side_ok(file.input.width) {
         return Some(format!("input: height and width must be multiples of {step}, up to 4096"));

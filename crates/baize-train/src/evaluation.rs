@@ -87,14 +87,13 @@ impl CxrEvaluation {
         let names: BTreeSet<&str> = lines.iter().map(|line| line.path.as_str()).collect();
         let files = read_files(&self.root, &names)?;
         let mut executor = baize_models::load(entry, device)?;
-        let (height, width) = entry.manifest.input_size();
         let mut scored = Vec::with_capacity(lines.len());
         for chunk in lines.chunks(CHUNK) {
             let views: Vec<_> = chunk
                 .par_iter()
                 .map(|line| {
                     let pixels = decode(&line.path, &files)?.mapv(|value| f32::from(value) / 255.0);
-                    let fitted = baize_imaging::fit(pixels.view(), height, width);
+                    let fitted = entry.manifest.fit(pixels.view());
                     Ok(entry.manifest.prepare(fitted.pixels.view()))
                 })
                 .collect::<Result<_>>()?;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use baize_models::{
-    AcceptsFile, CalibrationFile, Compute, DataFile, Entry, InputFile, LabelFile, Manifest, ManifestFile,
-    MetricFile, NetworkFile, PopulationFile, TextFile, sha256_hex,
+    AcceptsFile, CalibrationFile, Compute, DataFile, Entry, FitFile, InputFile, LabelFile, Manifest,
+    ManifestFile, MetricFile, NetworkFile, PopulationFile, TextFile, sha256_hex,
 };
 use burn::module::Module;
 use ndarray::Array2;
@@ -196,7 +196,13 @@ fn manifest_file(
         ),
         network: NetworkFile::ResidualCnn(plan.network.clone()),
         flip_average: true,
-        input: InputFile { height: plan.size, width: plan.size, normalisation: plan.normalisation },
+        input: InputFile {
+            height: plan.size,
+            width: plan.size,
+            fit: FitFile::Letterbox,
+            normalisation: Some(plan.normalisation),
+            range: None,
+        },
         calibration: CalibrationFile { temperature },
         labels: vec![LabelFile {
             scheme: "SCT".to_owned(),

@@ -17,14 +17,14 @@ pub(super) fn at(heat: ArrayView2<'_, f32>, placement: &Placement, x: f32, y: f3
     if rows == 0 || columns == 0 {
         return 0.0;
     }
-    let covered = placement.covered();
-    let axis = |fraction: f32, from: f32, to: f32, cells: usize| {
-        let position = ((from + fraction * (to - from)) * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
+    let Some((x, y)) = placement.on_canvas(x, y) else { return 0.0 };
+    let axis = |fraction: f32, cells: usize| {
+        let position = (fraction * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
         let first = position.floor() as usize;
         (first, (first + 1).min(cells - 1), position - first as f32)
     };
-    let (left, right, across) = axis(x, covered.left, covered.right, columns);
-    let (top, bottom, down) = axis(y, covered.top, covered.bottom, rows);
+    let (left, right, across) = axis(x, columns);
+    let (top, bottom, down) = axis(y, rows);
     let row = |row: usize| heat[[row, left]] * (1.0 - across) + heat[[row, right]] * across;
     row(top) * (1.0 - down) + row(bottom) * down
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Normalisation;
 use crate::folder::FolderManifest;
-use crate::format::{DataFile, InputFile, MetricFile, TextFile};
+use crate::format::{DataFile, MetricFile, TextFile};
 use crate::networks::ResidualShape;
 
 /// The whole file.
@@ -27,7 +28,7 @@ pub struct GateManifestFile {
     /// The size of the network.
     pub network: ResidualShape,
     /// What goes in.
-    pub input: InputFile,
+    pub input: LetterboxFile,
     /// Logits are divided by this before they become probabilities.
     pub temperature: f32,
     /// What the gate tells apart, in the order of the logits.
@@ -50,6 +51,18 @@ impl FolderManifest for GateManifestFile {
     fn weights(&self) -> (&str, &str) {
         (&self.weights, &self.sha256)
     }
+}
+
+/// The gate's canvas: all of the image, its aspect ratio kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LetterboxFile {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// What is done to the values.
+    pub normalisation: Normalisation,
 }
 
 /// One kind of image.

@@ -9,7 +9,7 @@ mod model;
 mod nets;
 mod quality;
 
-pub use format::{ClassFile, GateManifestFile, PassFile, QualityFile};
+pub use format::{ClassFile, GateManifestFile, LetterboxFile, PassFile, QualityFile};
 pub use model::{FOLDER, Gate, Look, Signs, load, newest, self_test, template_of};
 pub use nets::{GateNets, TEMPLATE_SIDE};
 pub use quality::Quality;

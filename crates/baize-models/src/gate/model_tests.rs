@@ -2,7 +2,8 @@ use burn::module::Module;
 
 use super::*;
 use crate::Normalisation;
-use crate::format::{InputFile, TextFile};
+use crate::format::TextFile;
+use crate::gate::format::LetterboxFile;
 use crate::gate::{PassFile, QualityFile};
 use crate::networks::ResidualShape;
 
@@ -21,7 +22,7 @@ fn manifest() -> GateManifestFile {
         license: "none".to_owned(),
         intended_use: text("tests"),
         network: ResidualShape { stem: 4, widths: vec![4, 6], blocks: vec![1, 1] },
-        input: InputFile { height: 32, width: 32, normalisation: Normalisation::STANDARD },
+        input: LetterboxFile { height: 32, width: 32, normalisation: Normalisation::STANDARD },
         temperature: 1.0,
         classes: vec![class("chest-radiograph"), class("hand-radiograph"), class("other")],
         pass: PassFile { probability: 0.8, distance: 3.0 },

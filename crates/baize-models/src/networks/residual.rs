@@ -137,8 +137,6 @@ impl ResidualNet {
 
     /// From feature maps to logits `[n, labels]`.
     pub fn classify(&self, features: Tensor<4>) -> Tensor<2> {
-        let [n, channels, height, width] = features.dims();
-        let pooled = features.reshape([n, channels, height * width]).mean_dim(2);
-        self.head.forward(pooled.reshape([n, channels]))
+        self.head.forward(super::pooled(features))
     }
 }

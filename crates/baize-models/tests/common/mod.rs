@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use baize_models::networks::ResidualShape;
 use baize_models::{
-    AcceptsFile, CalibrationFile, InputFile, LabelFile, ManifestFile, NetworkFile, Normalisation,
+    AcceptsFile, CalibrationFile, FitFile, InputFile, LabelFile, ManifestFile, NetworkFile, Normalisation,
     PopulationFile, TextFile, sha256_hex,
 };
 use burn::module::Module;
@@ -39,7 +39,13 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
         intended_use: text("a test"),
         network: NetworkFile::ResidualCnn(shape),
         flip_average,
-        input: InputFile { height: 32, width: 48, normalisation: Normalisation::STANDARD },
+        input: InputFile {
+            height: 32,
+            width: 48,
+            fit: FitFile::Letterbox,
+            normalisation: Some(Normalisation::STANDARD),
+            range: None,
+        },
         calibration: CalibrationFile { temperature: 1.5 },
         labels: vec![label("233604007"), label("60046008")],
         accepts: AcceptsFile {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use baize_models::gate::{
-    ClassFile, Gate, GateManifestFile, GateNets, PassFile, Quality, QualityFile, Signs, load, template_of,
+    ClassFile, Gate, GateManifestFile, GateNets, LetterboxFile, PassFile, Quality, QualityFile, Signs, load,
+    template_of,
 };
-use baize_models::{DataFile, InputFile, MetricFile, TextFile, sha256_hex};
+use baize_models::{DataFile, MetricFile, TextFile, sha256_hex};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::Array2;
@@ -388,7 +389,7 @@ fn manifest(finished: &Finished<'_>, sha256: String) -> GateManifestFile {
              Research use, not a medical device.",
         ),
         network: plan.network.clone(),
-        input: InputFile { height: plan.size, width: plan.size, normalisation: plan.normalisation },
+        input: LetterboxFile { height: plan.size, width: plan.size, normalisation: plan.normalisation },
         temperature: 1.0,
         classes: CLASSES.iter().zip(names).map(class).collect(),
         pass: PassFile { probability: 0.5, distance: 1.0 },
