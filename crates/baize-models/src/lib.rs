@@ -14,6 +14,7 @@
 mod admission;
 mod catalog;
 mod compute;
+pub mod convert;
 mod error;
 mod executor;
 mod folder;

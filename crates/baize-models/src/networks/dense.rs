@@ -163,14 +163,13 @@ pub struct DenseNet {
 impl DenseNet {
     /// Under which names torchvision keeps the weights, as patterns, and under which they lie here. Blocks and layers are
     /// counted from 1 there.
-    pub const TORCH_NAMES: [(&str, &str); 7] = [
+    pub const TORCH_NAMES: [(&str, &str); 6] = [
         (r"^features\.conv0\.", "stem."),
         (r"^features\.norm0\.", "stem_norm."),
         (r"^features\.denseblock(\d+)\.denselayer(\d+)\.(norm|conv)\.?(\d)\.", "blocks.$1.layers.$2.$3$4."),
         (r"^features\.transition(\d+)\.", "transitions.$1."),
         (r"^features\.norm5\.", "norm."),
         (r"^classifier\.", "head."),
-        (r"^op_threshs$", "upstream_operating_points"),
     ];
 
     /// `[n, 1, h, w]` to the last feature maps `[n, features, h / reduction, w / reduction]`, none negative.
