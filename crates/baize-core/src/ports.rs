@@ -10,6 +10,7 @@ mod messages;
 mod outbox;
 mod results;
 mod reviews;
+mod search;
 mod triage;
 
 use std::pin::Pin;
@@ -45,6 +46,9 @@ pub use outbox::{
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
+pub use search::{
+    ChangedSubject, FoundStep, FoundStudy, ResultChange, ResultSearch, Span, StudySearch, VisitSearch,
+};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.

@@ -80,6 +80,8 @@ pub(crate) enum Group {
     Review,
     /// What goes out to other systems.
     Outbox,
+    /// Results as FHIR resources. Scopes of a token may stand in the place of a role.
+    Fhir,
 }
 
 impl Group {
@@ -91,9 +93,12 @@ impl Group {
             Self::Docs => Some(&Role::ALL),
             Self::Store | Self::Outbox => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
-            Self::Search | Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
-                Some(&[Nurse, Radiologist, Integrator, Admin])
-            }
+            Self::Search
+            | Self::Studies
+            | Self::Findings
+            | Self::Events
+            | Self::TriageRecord
+            | Self::Fhir => Some(&[Nurse, Radiologist, Integrator, Admin]),
             Self::Retrieve | Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
             Self::Triage => Some(&[Nurse, Integrator, Admin]),
             // Whoever signs must be a physician; a system that forwards a review does so with the physician's token.

@@ -10,7 +10,7 @@ use baize_core::ports::{
     Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Reviews, Spool, Studies,
     StudyWatch,
 };
-use baize_core::{Clock, ErrorCode};
+use baize_core::{Clock, ErrorCode, Timestamp};
 use baize_desk::Desk;
 use bytes::Bytes;
 use http::StatusCode;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::dicomweb::MOST_RETRIEVALS;
+use crate::fhir::FhirPorts;
 use crate::layers::{Guard, Quota, catch_panics, cors, guard, render, trace};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -53,6 +54,8 @@ pub struct Ports {
     pub desk: Arc<Desk>,
     /// What goes out.
     pub outbox: Arc<dyn Outbox>,
+    /// What the FHIR side stands on.
+    pub fhir: FhirPorts,
     /// Whether the server can work.
     pub health: Arc<dyn HealthCheck>,
     /// What time it is.
@@ -73,6 +76,8 @@ pub(crate) struct AppState {
     /// Places for answers that hold whole objects.
     pub(crate) retrievals: Arc<Semaphore>,
     pub(crate) description: Bytes,
+    /// When this process began to serve.
+    pub(crate) started_at: Timestamp,
     upload_budget: Arc<Budget>,
 }
 
@@ -102,6 +107,7 @@ pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
         retrievals: Arc::new(Semaphore::new(MOST_RETRIEVALS)),
         upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
         description: Bytes::from(description),
+        started_at: ports.clock.now(),
         ports,
         config,
     });

@@ -2,6 +2,7 @@
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -12,6 +13,7 @@ use utoipa::openapi::{
 
 use crate::access::Group;
 use crate::dto::{CompletedDto, LaggedDto, ProblemDto, ReceivedDto, ReportedDto};
+use crate::fhir::is_fhir;
 use crate::routes;
 
 /// The OpenAPI description of every route that [`router`](crate::router) serves.
@@ -40,12 +42,14 @@ pub fn openapi() -> OpenApi {
         .schema_from::<CompletedDto>()
         .schema_from::<LaggedDto>()
         .schema_from::<ProblemDto>()
+        .schema("OperationOutcome", operation_outcome())
         .build();
     let mut document = OpenApiBuilder::new().info(info).components(Some(components)).build();
     for (group, routes) in routes::groups() {
         let mut part = routes.into_openapi();
-        for operation in part.paths.paths.values_mut().flat_map(operations) {
-            complete(operation, group);
+        for (path, item) in &mut part.paths.paths {
+            let form = if is_fhir(path) { Form::Outcome } else { Form::Problem };
+            operations(item).for_each(|operation| complete(operation, group, form));
         }
         document.merge(part);
     }
@@ -57,7 +61,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// Adds what follows from the group: who may call, with which credentials, and the errors of every route.
-fn complete(operation: &mut Operation, group: Group) {
+fn complete(operation: &mut Operation, group: Group, form: Form) {
     let mut errors = vec![("500", "Our own trouble")];
     if let Some(roles) = group.roles() {
         let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
@@ -80,16 +84,51 @@ fn complete(operation: &mut Operation, group: Group) {
                 .push(("429", "This client has too many requests under way; try again after `Retry-After`"));
         }
     }
+    if matches!(form, Form::Outcome) && group.roles().is_some() {
+        errors.extend([("404", "There is no such resource"), ("406", "Something else than JSON is wanted")]);
+    }
     for (status, description) in errors {
         operation
             .responses
             .responses
             .entry(status.to_owned())
-            .or_insert_with(|| RefOr::T(problem(description)));
+            .or_insert_with(|| RefOr::T(problem(description, form)));
     }
 }
 
-fn problem(description: &str) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+/// What went wrong, as FHIR has it. Its `issue` is what a program needs.
+fn operation_outcome() -> Object {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let issue = ObjectBuilder::new()
+        .property("severity", text())
+        .property("code", text().description(Some("A code of the value set issue-type")))
+        .property("details", ObjectBuilder::new().property("text", text()))
+        .property("diagnostics", text().description(Some("What went wrong here, in English")))
+        .required("severity")
+        .required("code");
+    ObjectBuilder::new()
+        .description(Some("An error, as HL7 FHIR R4 has it"))
+        .property("resourceType", text().enum_values(Some(["OperationOutcome"])))
+        .property("issue", ArrayBuilder::new().items(issue))
+        .required("resourceType")
+        .required("issue")
+        .build()
+}
+
+/// How errors are written.
+#[derive(Clone, Copy)]
+enum Form {
+    /// RFC 9457.
+    Problem,
+    /// OperationOutcome of FHIR.
+    Outcome,
+}
+
+fn problem(description: &str, form: Form) -> Response {
+    let (schema, media_type) = match form {
+        Form::Problem => ("Problem", "application/problem+json"),
+        Form::Outcome => ("OperationOutcome", "application/fhir+json"),
+    };
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    ResponseBuilder::new().description(description).content(media_type, content).build()
 }

@@ -21,9 +21,10 @@ use utoipa_axum::routes;
 use crate::access::Group;
 use crate::app::AppState;
 use crate::dicomweb::{metadata, pixels, rendered, retrieve, search, thumbnail};
+use crate::fhir::routes as fhir;
 use crate::stow;
 
-type Routes = OpenApiRouter<Arc<AppState>>;
+pub(crate) type Routes = OpenApiRouter<Arc<AppState>>;
 
 /// Every route, by who may call it.
 pub(crate) fn groups() -> Vec<(Group, Routes)> {
@@ -92,6 +93,8 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
                 .routes(routes!(triage::nurse_level)),
         ),
         (Group::TriageRecord, group().routes(routes!(triage::visit))),
+        (Group::Open, fhir::open_routes()),
+        (Group::Fhir, fhir::read_routes()),
         (Group::Outbox, group().routes(routes!(outbox::deliveries)).routes(routes!(outbox::retry))),
     ]
 }

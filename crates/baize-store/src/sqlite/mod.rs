@@ -19,6 +19,7 @@ mod report;
 mod results;
 mod reviews;
 mod schema;
+mod search;
 mod studies;
 mod triage;
 mod trouble;
@@ -31,12 +32,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
-    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
-    InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
-    Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
-    StudySummary, TriageEntry, TriageRecords, VisitId,
+    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, FoundStep, FoundStudy,
+    Inquiries, Inquiry, InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel,
+    OutboxRecords, Recipient, RecordedReview, ResultChange, ResultRecords, ResultSearch, Review, Reviewed,
+    Reviews, Settlement, Silence, Studies, StudySearch, StudySummary, TriageEntry, TriageRecords, VisitId,
+    VisitSearch,
 };
-use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
+use baize_core::{ErrorCode, Fault, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
 
 use crate::OpenError;
 use crate::durable::{ExclusiveLock, create_folders};
@@ -320,6 +322,34 @@ impl ResultRecords for SqliteLedger {
 
     async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
         self.writer.write(move |db| results::owe_earlier(db, now)).await
+    }
+}
+
+#[async_trait]
+impl ResultSearch for SqliteLedger {
+    async fn find_studies(&self, search: StudySearch) -> Result<Vec<FoundStudy>, Fault> {
+        self.readers.read(move |db| search::studies(db, &search)).await
+    }
+
+    async fn find_steps(&self, search: VisitSearch) -> Result<Vec<FoundStep>, Fault> {
+        self.readers.read(move |db| search::steps(db, &search)).await
+    }
+
+    async fn study_of_image(&self, sop: &SopUid) -> Result<Option<StudyUid>, Fault> {
+        let sop = sop.clone();
+        self.readers.read(move |db| search::study_of_image(db, &sop)).await
+    }
+
+    async fn told_models(&self) -> Result<Vec<(ModelRef, Timestamp)>, Fault> {
+        self.readers.read(search::told_models).await
+    }
+
+    async fn changes(&self, behind: u64, limit: usize) -> Result<Vec<ResultChange>, Fault> {
+        self.readers.read(move |db| search::changes(db, behind, limit)).await
+    }
+
+    async fn last_change(&self) -> Result<u64, Fault> {
+        self.readers.read(search::last_change).await
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn history(db: &Connection, visit: &VisitId) -> Result<Vec<TriageEntr
         .collect()
 }
 
-fn entry(row: &Row<'_>, visit: &VisitId) -> Result<TriageEntry, Trouble> {
+pub(super) fn entry(row: &Row<'_>, visit: &VisitId) -> Result<TriageEntry, Trouble> {
     let step: String = row.get("step")?;
     let model_id: Option<String> = row.get("model_id")?;
     let model_version: Option<String> = row.get("model_version")?;
