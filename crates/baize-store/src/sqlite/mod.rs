@@ -10,8 +10,10 @@ mod commitment;
 mod completion;
 mod convert;
 mod heat;
+mod hospital;
 mod inquiries;
 mod jobs;
+mod matching;
 mod outbox;
 mod reader;
 mod readers;
@@ -58,7 +60,9 @@ pub struct LedgerConfig {
 }
 
 /// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
-/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
+/// [`OutboxRecords`], [`Inquiries`] and what the HIS tells ([`Hospital`](baize_core::ports::Hospital),
+/// [`HospitalRecords`](baize_core::ports::HospitalRecords), [`Reconciliation`](baize_core::ports::Reconciliation),
+/// [`HospitalWork`](baize_core::ports::HospitalWork), [`VitalsFeed`](baize_core::ports::VitalsFeed)) in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,

@@ -10,5 +10,6 @@ mod conformance;
 mod crash;
 mod fixtures;
 mod histories;
+mod hospital;
 mod spool;
 mod sqlite;
