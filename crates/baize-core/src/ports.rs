@@ -36,12 +36,14 @@ pub use lookup::{
     StudySource, Urgency,
 };
 pub use messages::{
-    MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, VisitResult, Wording,
+    Cause, MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, SubjectKey, Telling,
+    VisitResult, Wording,
 };
 pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
-    Handover, LinkLost, ObjectName, Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition,
-    Renditions, Settlement,
+    Freight, Handover, LinkLost, MadeMessage, MessageFreight, MessageSettlement, ObjectFreight, ObjectName,
+    Outbox, OutboxLevel, OutboxRecords, OwedMessage, PeerAnswer, Recipient, Rendition, Renditions,
+    Settlement, Takes, Told,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
