@@ -43,7 +43,8 @@ pub use matching::{
     ReconcileReason, Reconciled, Reconciliation, Say, Unmatched,
 };
 pub use messages::{
-    MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, VisitResult, Wording,
+    Cause, MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, SubjectKey, Telling,
+    VisitResult, Wording,
 };
 pub use news::{
     EncounterEvent, EncounterNews, Hospital, HospitalMessage, Measurement, MessageKey, News, OrderEvent,
@@ -51,8 +52,9 @@ pub use news::{
 };
 pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
-    Handover, LinkLost, ObjectName, Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition,
-    Renditions, Settlement,
+    Freight, Handover, LinkLost, MadeMessage, MessageFreight, MessageSettlement, ObjectFreight, ObjectName,
+    Outbox, OutboxLevel, OutboxRecords, OwedMessage, PeerAnswer, Recipient, Rendition, Renditions,
+    Settlement, Takes, Told,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};

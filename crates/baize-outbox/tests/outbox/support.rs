@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use baize_core::ports::{
     Admission, Courier, Delivery, DeliveryQuery, DeliveryState, Digest, Door, Ledger, ObjectName,
-    OutboxRecords, Recipient, Rendition, Renditions, Spool,
+    OutboxRecords, Recipient, Rendition, Renditions, Spool, Takes,
 };
 use baize_core::{
     Clock, Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome, Population, Report, SeriesUid,
@@ -187,6 +187,7 @@ pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Couri
     Destination {
         recipient: Recipient {
             name: name.into(),
+            takes: Takes::Objects,
             analysed: true,
             refused: true,
             failed: true,

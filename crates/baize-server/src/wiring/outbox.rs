@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::ports::{
-    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _,
+    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _, Takes,
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
 use baize_dicom::filing::Filing;
@@ -83,6 +83,7 @@ fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSp
     Destination {
         recipient: Recipient {
             name: OWN_ARCHIVE.into(),
+            takes: Takes::Objects,
             analysed: true,
             refused: false,
             failed: true,
@@ -99,6 +100,7 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
     Ok(Destination {
         recipient: Recipient {
             name: destination.name.clone(),
+            takes: Takes::Objects,
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,

@@ -14,6 +14,7 @@ mod hospital;
 mod inquiries;
 mod jobs;
 mod matching;
+mod messages;
 mod outbox;
 mod reader;
 mod readers;
@@ -34,8 +35,8 @@ use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
     CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
-    InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
-    Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
+    InquiryKind, InstanceRecord, Job, JobId, Ledger, MadeMessage, MessageSettlement, Novelty, ObjectName,
+    OutboxLevel, OutboxRecords, OwedMessage, Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
     StudySummary, TriageEntry, TriageRecords, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
@@ -241,6 +242,29 @@ impl OutboxRecords for SqliteLedger {
 
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
+    }
+
+    async fn take_message(&self, destination: &str, now: Timestamp) -> Result<Option<OwedMessage>, Fault> {
+        let destination = destination.to_owned();
+        self.writer.write(move |db| messages::take(db, &destination, now)).await
+    }
+
+    async fn keep_message(
+        &self,
+        delivery: DeliveryId,
+        made: MadeMessage,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writer.write(move |db| messages::keep(db, delivery, &made, now)).await
+    }
+
+    async fn settle_message(
+        &self,
+        delivery: DeliveryId,
+        how: MessageSettlement,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writer.write(move |db| messages::settle(db, delivery, &how, now)).await
     }
 
     async fn take_uncommitted(
