@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_commitment.sql"),
     include_str!("../../migrations/0009_gate.sql"),
     include_str!("../../migrations/0010_heat.sql"),
+    include_str!("../../migrations/0016_fusion.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
