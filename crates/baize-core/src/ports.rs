@@ -7,11 +7,14 @@ mod completion;
 mod fusion;
 mod hospital;
 mod lookup;
+mod matching;
 mod messages;
+mod news;
 mod outbox;
 mod results;
 mod reviews;
 mod triage;
+mod vitals;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -37,8 +40,16 @@ pub use lookup::{
     ArchivedStudy, Inquiries, Inquiry, InquiryKind, OrderKey, OrderSource, PatientIdentity, Retrieval,
     StudySource, Urgency,
 };
+pub use matching::{
+    HospitalLevels, HospitalWork, MatchingRules, OrderQuery, OrderState, PlacedOrder, Reconcile, ReconcileId,
+    ReconcileReason, Reconciled, Reconciliation, Say, Unmatched,
+};
 pub use messages::{
     MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, VisitResult, Wording,
+};
+pub use news::{
+    EncounterEvent, EncounterNews, Hospital, HospitalMessage, Measurement, MessageKey, News, OrderEvent,
+    OrderNews, PatientNews, Taken, Told,
 };
 pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
@@ -48,6 +59,7 @@ pub use outbox::{
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
+pub use vitals::{DueVitals, ReadingId, VitalsFeed};
 
 /// Through which door an object came in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::ack::Receipt;
 use super::frame::Frame;
+use super::key::key;
 use super::link::{Link, LinkError, Patience};
-use super::seen::MessageKey;
-use super::server::Shared;
+use super::server::{Inbound, Shared};
 use crate::codec::{Code, Issue, Limits, Message, Parsed, Position, head};
 
 /// Longer messages are parsed off the threads that serve connections.
@@ -94,40 +94,12 @@ async fn take(bytes: Vec<u8>, peer: SocketAddr, shared: &Shared) -> Vec<Vec<u8>>
     let receipt = if issues.iter().any(Issue::is_error) {
         Receipt::refusal(issues)
     } else {
-        accept(&message, &issues, &bytes, peer, shared).await
+        let key = key(&message, &bytes);
+        let inbound = Inbound { message: &message, bytes: &bytes, key, warnings: &issues, peer };
+        shared.receiver.receive(inbound).await
     };
     report(&message.message_type(), &receipt);
     shared.acknowledger.answers(&message, &receipt)
-}
-
-async fn accept(
-    message: &Message,
-    warnings: &[Issue],
-    bytes: &[u8],
-    peer: SocketAddr,
-    shared: &Shared,
-) -> Receipt {
-    let key = MessageKey::new(message, bytes);
-    match shared.seen.contains(&key).await {
-        Ok(true) => {
-            info!("a message that was accepted before came again");
-            return Receipt::Accepted;
-        }
-        Ok(false) => {}
-        Err(fault) => {
-            warn!(%fault, "cannot tell whether the message came before");
-            let what = "storage does not answer; send the message again later";
-            let issue = Issue::error(Code::ApplicationInternal, Position::message(), what);
-            return Receipt::Error(vec![issue]);
-        }
-    }
-    let receipt = shared.receiver.receive(message, warnings, peer).await;
-    if receipt == Receipt::Accepted
-        && let Err(fault) = shared.seen.record(key).await
-    {
-        warn!(%fault, "an accepted message could not be remembered");
-    }
-    receipt
 }
 
 async fn parse(bytes: Vec<u8>, limits: Limits) -> (Vec<u8>, Result<Parsed, Issue>) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::Clock;
+use baize_core::ports::MessageKey;
 use rustls::ServerConfig as TlsConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,18 +19,34 @@ use tracing::{Instrument as _, error, info, info_span, warn};
 
 use super::ack::{Acknowledger, Receipt};
 use super::connection::serve;
-use super::seen::Seen;
 use crate::codec::{Issue, Limits, Message};
 
 /// How long to rest after the system could give us no connection (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A message that came in and can be read.
+#[derive(Clone, Debug)]
+pub struct Inbound<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// As it came, without its frame.
+    pub bytes: &'a [u8],
+    /// What makes it the same message when it comes again.
+    pub key: MessageKey,
+    /// What was odd about it, no error among them.
+    pub warnings: &'a [Issue],
+    /// Who sent it.
+    pub peer: SocketAddr,
+}
+
 /// Takes messages in.
 #[async_trait]
 pub trait Receiver: Send + Sync {
-    /// Takes one message. [`Receipt::Accepted`] only after it is durable: the peer may forget it then. The same
-    /// message can come twice. `warnings` are what was odd about it; a message with an error never comes here.
-    async fn receive(&self, message: &Message, warnings: &[Issue], peer: SocketAddr) -> Receipt;
+    /// Takes one message. [`Receipt::Accepted`] only after it is durable: the peer may forget it then. A peer that
+    /// missed an acknowledgement sends the same message again: it must be accepted again, and nothing follow from it
+    /// a second time. That is the receiver's part, because only in the transaction that keeps a message can it be
+    /// told for sure whether it was kept before.
+    async fn receive(&self, inbound: Inbound<'_>) -> Receipt;
 }
 
 /// How to serve.
@@ -53,7 +70,6 @@ pub struct ServerConfig {
 pub(super) struct Shared {
     pub(super) config: ServerConfig,
     pub(super) receiver: Arc<dyn Receiver>,
-    pub(super) seen: Arc<dyn Seen>,
     pub(super) acknowledger: Acknowledger,
 }
 
@@ -73,7 +89,6 @@ impl Server {
     pub async fn bind(
         config: ServerConfig,
         receiver: Arc<dyn Receiver>,
-        seen: Arc<dyn Seen>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         if config.max_connections == 0 || config.idle_timeout.is_zero() || config.frame_timeout.is_zero() {
@@ -84,7 +99,7 @@ impl Server {
         let local_addr = listener.local_addr()?;
         let slots = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
         let acknowledger = Acknowledger::new(clock);
-        let shared = Arc::new(Shared { config, receiver, seen, acknowledger });
+        let shared = Arc::new(Shared { config, receiver, acknowledger });
         Ok(Self { listener, local_addr, slots, shared })
     }
 
