@@ -4,6 +4,7 @@
 
 mod archive;
 mod completion;
+mod fusion;
 mod hospital;
 mod lookup;
 mod matching;
@@ -31,6 +32,7 @@ pub use archive::{
 pub use completion::{
     Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
 };
+pub use fusion::{Announce, FusionDue, FusionRecords, FusionSubject, Unacknowledged};
 pub use hospital::{
     Encounter, EncounterState, HisPatient, HospitalRecords, MatchedBy, Order, OrderId, StudyContext,
 };
@@ -398,8 +400,27 @@ pub enum Event {
     Reported(Box<Report>),
     /// A study is here as a whole, for the first time or again.
     Completed(CompletedStudy),
+    /// A finding of an image was brought to a visit at the triage desk: a nurse is to look and to acknowledge it.
+    TriageRaised(TriageRaised),
     /// The listener was too slow and missed this many events; it should read the list again.
     Lagged(u64),
+}
+
+/// What an image told the triage desk. Holds no patient data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriageRaised {
+    /// The visit.
+    pub visit: VisitId,
+    /// The step that was made.
+    pub sequence: u32,
+    /// The four-level category after it, 1 to 4.
+    pub level_cn: u8,
+    /// The acuity after it, 1 to 5.
+    pub acuity: u8,
+    /// Whether the level is more urgent than before.
+    pub raised: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A stream of events.

@@ -280,7 +280,8 @@ pub(super) fn settle(
         .execute(params![id.0, state.as_str(), next, answer, comment, micros(now)])?;
     if settled == 1 && state == DeliveryState::Acknowledged {
         // It holds patient data, and nobody needs it any more.
-        db.prepare_cached("UPDATE outgoing_message SET payload = NULL WHERE delivery_id = ?1")?.execute([id.0])?;
+        db.prepare_cached("UPDATE outgoing_message SET payload = NULL WHERE delivery_id = ?1")?
+            .execute([id.0])?;
     }
     Ok(())
 }

@@ -150,10 +150,7 @@ pub(crate) async fn reviews_that_sign_or_correct_are_told(store: Arc<impl Store>
 }
 
 pub(crate) async fn each_step_of_a_visit_is_told_in_its_order(store: Arc<impl Store>) {
-    store
-        .set_recipients(vec![told_of("his", true, true), told_of("imaging", true, false)])
-        .await
-        .unwrap();
+    store.set_recipients(vec![told_of("his", true, true), told_of("imaging", true, false)]).await.unwrap();
     for (sequence, level_cn) in [(1, 4), (2, 3)] {
         store.append(TriageEntry { level_cn, ..triage_entry(1, sequence) }).await.unwrap();
     }
@@ -209,7 +206,10 @@ pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(st
     assert_eq!(store.resume_interrupted().await.unwrap(), 1);
     let third = take(&*store, NOW).await.unwrap();
     assert_eq!((third.made, third.delivery.attempts), (bytes, 3));
-    store.settle_message(id, MessageSettlement::Acknowledged { answer: String::new() }, NOW).await.unwrap_err();
+    store
+        .settle_message(id, MessageSettlement::Acknowledged { answer: String::new() }, NOW)
+        .await
+        .unwrap_err();
     settle(&*store, id, acknowledged()).await;
     for late in [not_taken(), waiting(0), MessageSettlement::Covered] {
         settle(&*store, id, late).await;
