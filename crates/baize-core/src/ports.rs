@@ -56,7 +56,7 @@ pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
     Freight, Handover, LinkLost, MadeMessage, MessageFreight, MessageSettlement, ObjectFreight, ObjectName,
     Outbox, OutboxLevel, OutboxRecords, OwedMessage, PeerAnswer, Recipient, Rendition, Renditions,
-    Settlement, Takes, Told,
+    Settlement, Takes, ToldBefore,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};

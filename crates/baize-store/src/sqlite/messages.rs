@@ -2,7 +2,7 @@
 
 use baize_core::ports::{
     Cause, DeliveryId, DeliveryState, MadeMessage, MessageId, MessageSettlement, OwedMessage, Standing,
-    Telling, Told, TriageEntry,
+    Telling, ToldBefore, TriageEntry,
 };
 use baize_core::{ErrorCode, Lane, Timestamp};
 use bytes::Bytes;
@@ -192,7 +192,7 @@ fn made(db: &Connection, delivery: i64) -> Result<Option<(MessageId, Bytes)>, Tr
 }
 
 /// What was acknowledged last is what was made last: a study's messages go one by one.
-fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<Told>, Trouble> {
+fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<ToldBefore>, Trouble> {
     db.prepare_cached(
         "SELECT told.standing, told.whole, told.content, told.results, told.corrections,
                 MAX(told.standing IN ('final', 'amended')) OVER () AS was_final
@@ -203,7 +203,7 @@ fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<Told>, 
           LIMIT 1",
     )?
     .query_and_then(params![study, destination], |row| {
-        Ok(Told { last: telling(row)?, was_final: row.get("was_final")? })
+        Ok(ToldBefore { last: telling(row)?, was_final: row.get("was_final")? })
     })?
     .next()
     .transpose()
