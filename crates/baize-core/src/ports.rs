@@ -46,7 +46,7 @@ pub use outbox::{
     Settlement, Takes, Told,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
-pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
+pub use reviews::{FindingOpinion, Opinion, Presence, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 
 /// Through which door an object came in.
