@@ -59,7 +59,7 @@ pub use outbox::{
     Settlement, Takes, ToldBefore,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
-pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
+pub use reviews::{FindingOpinion, Opinion, Presence, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 pub use vitals::{DueVitals, ReadingId, VitalsFeed};
 

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Encounter, InstanceRecord, LinkLost, RecordedReview, StudyContext, StudySummary, TriageEntry, VisitId,
+    Encounter, InstanceRecord, LinkLost, RecordedReview, Review, StudyContext, StudySummary, TriageEntry, VisitId,
 };
-use crate::{Fault, Lane, StudyUid, Timestamp};
+use crate::{Fault, Lane, Report, StudyUid, Timestamp};
 
 /// How far a result is to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,6 +143,16 @@ pub struct StudyResult {
     pub reviews: Vec<RecordedReview>,
     /// How far it is to be trusted, given what was told to this destination before.
     pub standing: Standing,
+}
+
+impl StudyResult {
+    /// The last word of a physician on a report.
+    pub fn review_of(&self, report: &Report) -> Option<&Review> {
+        let about = |recorded: &&RecordedReview| {
+            recorded.review.sop == report.instance.sop && Some(&recorded.review.model) == report.model.as_ref()
+        };
+        self.reviews.iter().filter(about).max_by_key(|recorded| recorded.sequence).map(|last| &last.review)
+    }
 }
 
 /// One step of a visit at the triage desk. Holds patient data.
