@@ -25,33 +25,34 @@ pub(crate) struct Judged<'a> {
 
 /// The last word on a report, if it is signed.
 pub(crate) fn signature<'a>(result: &'a StudyResult, report: &Report) -> Option<&'a Review> {
-    let is_of =
-        |review: &&Review| review.sop == report.instance.sop && Some(&review.model) == report.model.as_ref();
-    let reviews = result.reviews.iter().rev().map(|recorded| &recorded.review);
-    reviews.into_iter().find(is_of).filter(|review| review.signed)
+    result.review_of(report).filter(|review| review.signed)
 }
 
-/// The findings of a report with what a physician made of them.
-pub(crate) fn judged<'a>(report: &'a Report, signed: Option<&Review>) -> Vec<Judged<'a>> {
+/// The findings of a report with what a physician said of them last.
+pub(crate) fn judged<'a>(report: &'a Report, word: Option<&Review>) -> Vec<Judged<'a>> {
     let Outcome::Analysed { findings, population, .. } = &report.outcome else { return Vec::new() };
-    findings.iter().map(|finding| judge(finding, population, signed)).collect()
+    findings.iter().map(|finding| judge(finding, population, word)).collect()
 }
 
-fn judge<'a>(finding: &'a Finding, population: &Population, signed: Option<&Review>) -> Judged<'a> {
+fn judge<'a>(finding: &'a Finding, population: &Population, word: Option<&Review>) -> Judged<'a> {
     let by_model = Presence::by_model(finding, population);
     let about = |opinion: &&FindingOpinion| {
         opinion.scheme == finding.code.scheme && opinion.value == finding.code.value
     };
-    let opinion = signed.and_then(|review| review.findings.iter().find(about)).map(|found| found.opinion);
-    let verdict = signed.map(|review| review.verdict);
-    let (status, presence) = match (verdict, opinion) {
-        (None, _) => ("preliminary", Some(by_model)),
-        (Some(Verdict::Rejected), _) => ("entered-in-error", None),
+    let opinion = word.and_then(|review| review.findings.iter().find(about)).map(|found| found.opinion);
+    let (presence, differs) = match (word.map(|review| review.verdict), opinion) {
+        (Some(Verdict::Rejected), _) => (None, true),
         // The other way round than the threshold says, whatever the population.
-        (_, Some(Opinion::Disagree)) if finding.is_positive() => ("corrected", Some(Presence::Absent)),
-        (_, Some(Opinion::Disagree)) => ("corrected", Some(Presence::Present)),
-        (_, Some(Opinion::Uncertain)) => ("final", Some(Presence::Undetermined)),
-        (_, Some(Opinion::Agree) | None) => ("final", Some(by_model)),
+        (_, Some(Opinion::Disagree)) if finding.is_positive() => (Some(Presence::Absent), true),
+        (_, Some(Opinion::Disagree)) => (Some(Presence::Present), true),
+        (_, Some(Opinion::Uncertain)) => (Some(Presence::Undetermined), false),
+        (_, Some(Opinion::Agree) | None) => (Some(by_model), false),
+    };
+    let status = match (word.is_some_and(|review| review.signed), presence, differs) {
+        (false, _, _) => "preliminary",
+        (true, None, _) => "entered-in-error",
+        (true, Some(_), true) => "corrected",
+        (true, Some(_), false) => "final",
     };
     Judged { finding, presence, by_model, status }
 }
@@ -87,10 +88,10 @@ impl Mapper {
     ) {
         match &report.outcome {
             Outcome::Analysed { population, caveats, .. } => {
-                let signed = signature(result, report);
-                for judged in judged(report, signed) {
+                let word = result.review_of(report);
+                for judged in judged(report, word) {
                     let about = About { result, instance, report, links };
-                    made.push(self.finding(&about, &judged, population, caveats, signed));
+                    made.push(self.finding(&about, &judged, population, caveats, word));
                 }
             }
             Outcome::Refused(fault) | Outcome::Failed(fault) => {
@@ -106,7 +107,7 @@ impl Mapper {
         judged: &Judged<'_>,
         population: &Population,
         caveats: &[Text],
-        signed: Option<&Review>,
+        word: Option<&Review>,
     ) -> Resource {
         let finding = judged.finding;
         let code = &finding.code;
@@ -119,11 +120,12 @@ impl Mapper {
         if judged.presence.is_none() {
             notes.push(words::rejected());
         }
-        notes.extend(signed.and_then(|review| {
+        notes.extend(word.and_then(|review| {
             let comment = review.comment.as_deref().and_then(clean)?;
             Some(words::remark(&review.reviewer, &comment))
         }));
         lines.extend(notes.iter().cloned());
+        let signed = word.filter(|review| review.signed);
         lines.push(signed.map_or_else(words::unsigned, |review| words::signed(&review.reviewer)));
         let components = [
             Some(component(
@@ -136,6 +138,10 @@ impl Mapper {
                 &text("阈值", "Threshold of this model version"),
                 ratio(finding.threshold),
             )),
+            finding.critical.map(|cut| {
+                let name = text("危急阈值", "Threshold from which on it is critical");
+                component("critical-threshold", &name, ratio(cut))
+            }),
             Some(component(
                 "model-verdict",
                 &text("模型判断", "What the model says"),
@@ -156,7 +162,11 @@ impl Mapper {
                 let (code, name) = shown.interpretation();
                 let system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
                 json.set("valueCodeableConcept", concept(uri::SNOMED, shown.code(), &shown.name()));
-                json.set("interpretation", json!([plain_concept(system, code, name)]));
+                let mut interpretation = vec![plain_concept(system, code, name)];
+                if finding.is_critical() && shown == Presence::Present {
+                    interpretation.push(plain_concept(system, "AA", "Critical abnormal"));
+                }
+                json.set("interpretation", interpretation.into());
             }
             None => {
                 json.set("dataAbsentReason", absent("not-applicable", "Not Applicable", &words::rejected()))

@@ -91,7 +91,7 @@ impl Mapper {
             if let Outcome::Refused(fault) | Outcome::Failed(fault) = &report.outcome {
                 lines.push(words::not_analysed(report, fault));
             }
-            for judged in judged(report, signature(result, report)) {
+            for judged in judged(report, result.review_of(report)) {
                 let code = &judged.finding.code;
                 match judged.presence {
                     Some(presence) => lines.push(words::finding_line(judged.finding, presence)),

@@ -12,7 +12,7 @@ use utoipa::openapi::{
 };
 
 use crate::access::Group;
-use crate::dto::{CompletedDto, LaggedDto, ProblemDto, ReceivedDto, ReportedDto};
+use crate::dto::{CompletedDto, LaggedDto, ProblemDto, ReceivedDto, ReportedDto, TriageRaisedDto};
 use crate::fhir::is_fhir;
 use crate::routes;
 
@@ -40,6 +40,7 @@ pub fn openapi() -> OpenApi {
         .schema_from::<ReceivedDto>()
         .schema_from::<ReportedDto>()
         .schema_from::<CompletedDto>()
+        .schema_from::<TriageRaisedDto>()
         .schema_from::<LaggedDto>()
         .schema_from::<ProblemDto>()
         .schema("OperationOutcome", operation_outcome())

@@ -71,6 +71,14 @@ BEGIN
       FROM instance WHERE id = NEW.instance_id;
 END;
 
+-- Its order and encounter are told with a study.
+CREATE TRIGGER result_change_of_match AFTER INSERT ON match_record
+WHEN NEW.action IN ('matched', 'undone') AND EXISTS (SELECT 1 FROM study_result WHERE study_id = NEW.study_id)
+BEGIN
+    INSERT INTO result_change (at, study_id)
+    VALUES (MAX(NEW.at, COALESCE((SELECT at FROM result_change ORDER BY sequence DESC LIMIT 1), 0)), NEW.study_id);
+END;
+
 CREATE TRIGGER result_change_of_triage AFTER INSERT ON triage_entry
 BEGIN
     INSERT INTO result_change (at, visit, visit_sequence)

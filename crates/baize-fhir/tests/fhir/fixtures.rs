@@ -42,7 +42,7 @@ pub(crate) fn pneumonia(probability: f32) -> Finding {
     let code =
         Coded { scheme: "SCT".into(), value: "233604007".into(), meaning: text("肺炎", "Pneumonia") };
     let region = Some(PixelBox { x: 10, y: 20, width: 30, height: 40 });
-    Finding { code, probability, threshold: 0.3, region, heat: None }
+    Finding { code, probability, threshold: 0.3, critical: None, region, heat: None }
 }
 
 pub(crate) fn analysed(findings: Vec<Finding>, population: Population) -> Outcome {

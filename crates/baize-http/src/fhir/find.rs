@@ -48,6 +48,7 @@ enum Went {
 }
 
 pub(super) async fn page(app: &AppState, search: &Search) -> Result<Page, Problem> {
+    let search = &follow_merges(app, search.clone()).await?;
     let mut filling = Filling { app, search, entries: Vec::new(), matched: 0, looked_at: 0 };
     let next = match filling.fill().await? {
         Went::On => None,
@@ -58,6 +59,21 @@ pub(super) async fn page(app: &AppState, search: &Search) -> Result<Page, Proble
     }
     let is_whole = search.from.is_none() && next.is_none();
     Ok(Page { total: is_whole.then_some(filling.matched), entries: filling.entries, next })
+}
+
+/// An encounter that was given up in a merge is told under the number that is left.
+async fn follow_merges(app: &AppState, mut search: Search) -> Result<Search, Problem> {
+    for filter in &mut search.filters {
+        let Filter::Encounter(tokens) = filter else { continue };
+        for token in tokens.clone() {
+            let Some(number) = token.value() else { continue };
+            let known = app.ports.fhir.hospital.encounter(number).await?;
+            tokens.extend(
+                known.filter(|known| known.number != number).map(|known| token.with_value(known.number)),
+            );
+        }
+    }
+    Ok(search)
 }
 
 impl Filling<'_> {

@@ -31,6 +31,11 @@ impl Token {
         (!last.is_empty()).then(|| Self { system: None, value: Some(unescaped(last)) })
     }
 
+    /// The same system with another value.
+    pub(super) fn with_value(&self, value: String) -> Self {
+        Self { value: Some(value), ..self.clone() }
+    }
+
     /// The value, where it names one.
     pub(super) fn value(&self) -> Option<&str> {
         self.value.as_deref()

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::fakes::{World, triage};
+use crate::fhir_world::fhir;
 
 pub(crate) const BOUNDARY: &str = "frontier";
 
@@ -66,6 +67,7 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         events: world.clone(),
         desk: Arc::new(desk(world)),
         outbox: world.clone(),
+        fhir: fhir(world),
         health: world.clone(),
         clock: world.clone(),
         metrics: Metrics::register(registry),

@@ -12,6 +12,8 @@ mod dicomweb;
 mod dicomweb_client;
 mod events;
 mod fakes;
+mod fhir;
+mod fhir_world;
 mod harness;
 mod infer;
 mod limits;

@@ -17,6 +17,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     lookups::check(config, &mut found);
     triage(config, &mut found);
     routing(config, &mut found);
+    fhir(config, &mut found);
     sizes(config, &mut found);
     found
 }
@@ -25,6 +26,12 @@ fn routing(config: &Config, found: &mut Vec<String>) {
     // Against the models it is checked at the start, when they are known.
     if let Err(error) = crate::wiring::routing_rules(config) {
         found.push(format!("{error:#}"));
+    }
+}
+
+fn fhir(config: &Config, found: &mut Vec<String>) {
+    if let Err(bad) = crate::wiring::systems(&config.fhir).check() {
+        found.push(format!("fhir: {bad}"));
     }
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod layers;
 mod lookups;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -31,6 +32,7 @@ pub(crate) struct Config {
     pub nodes: Vec<Node>,
     pub priors: Priors,
     pub worklist: Worklist,
+    pub fhir: Fhir,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -253,6 +255,19 @@ pub(crate) struct Priors {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Worklist {
     pub node: Option<String>,
+}
+
+/// `[fhir]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Fhir {
+    pub patient_system: Option<String>,
+    pub patient_issuers: BTreeMap<String, String>,
+    pub accession_system: Option<String>,
+    pub placer_system: Option<String>,
+    pub filler_system: Option<String>,
+    pub encounter_system: Option<String>,
+    pub practitioner_system: Option<String>,
 }
 
 fn yes() -> bool {
@@ -484,6 +499,15 @@ mod tests {
                 ..Http::default()
             },
             routing: Routing { rules: Some("r".into()) },
+            fhir: Fhir {
+                patient_system: Some("s".into()),
+                patient_issuers: [("HIS".to_owned(), "s".to_owned())].into(),
+                accession_system: Some("s".into()),
+                placer_system: Some("s".into()),
+                filler_system: Some("s".into()),
+                encounter_system: Some("s".into()),
+                practitioner_system: Some("s".into()),
+            },
             triage: Triage {
                 rules_dir: Some("r".into()),
                 lexicon_dir: Some("l".into()),

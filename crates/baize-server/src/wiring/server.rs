@@ -11,6 +11,7 @@ use baize_core::SystemClock;
 use baize_core::ports::Events as _;
 use baize_desk::Desk;
 use baize_dicom::scp::Scp;
+use baize_fhir::Mapper;
 use baize_engine::{Engine, Storage, StudyWatcher};
 use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
 use baize_lookup::Lookup;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::outbox::WholeHealth;
-use super::{edges, engine, lookup, outbox, triage};
+use super::{edges, engine, fhir, lookup, outbox, triage};
 use crate::config::Config;
 
 /// Requests to the ledger that may wait for its writer.
@@ -61,6 +62,7 @@ impl Server {
     pub(crate) async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let (ledger, spool) = open_storage(config).await?;
         let desk = Arc::new(open_desk(config, &ledger).await?);
+        let mapper = Arc::new(open_mapper(config).await?);
         // Before the engine, which may store a report at once.
         let outbox = outbox::open(config, ledger.clone(), spool.clone()).await?;
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
@@ -99,6 +101,7 @@ impl Server {
             events: engine.clone(),
             desk,
             outbox: outbox.clone(),
+            fhir: fhir::ports(mapper, &ledger),
             health: Arc::new(WholeHealth { engine: engine.clone(), outbox: outbox.clone() }),
             clock: Arc::new(SystemClock),
             metrics: Metrics::register(&mut registry),
@@ -222,6 +225,11 @@ async fn open_storage(config: &Config) -> anyhow::Result<(Arc<SqliteLedger>, Arc
         Ok((Arc::new(ledger), Arc::new(spool)))
     })
     .await?
+}
+
+async fn open_mapper(config: &Config) -> anyhow::Result<Mapper> {
+    let config = config.clone();
+    tokio::task::spawn_blocking(move || fhir::mapper(&config)).await?
 }
 
 async fn open_desk(config: &Config, ledger: &Arc<SqliteLedger>) -> anyhow::Result<Desk> {

@@ -53,12 +53,25 @@ pub(super) fn studies(db: &Connection, search: &StudySearch) -> Result<Vec<Found
     let uids = search.studies.as_ref().map(|studies| studies.iter().map(StudyUid::as_str));
     conditions.one_of("study.uid IN {}", uids);
     conditions.one_of(
-        "study.id IN (SELECT study_id FROM instance WHERE patient_id IN {})",
+        "study.id IN (SELECT study_id FROM instance WHERE patient_id IN {}
+                      UNION SELECT order_match.study_id
+                        FROM his_order JOIN order_match ON order_match.order_id = his_order.id
+                       WHERE his_order.patient_id IN (SELECT COALESCE(merged_into, id) FROM his_patient WHERE pid IN {}))",
         texts(search.patients.as_ref()),
     );
     conditions.one_of(
-        "study.id IN (SELECT study_id FROM instance WHERE accession IN {})",
+        "study.id IN (SELECT study_id FROM instance WHERE accession IN {}
+                      UNION SELECT order_match.study_id
+                        FROM his_order JOIN order_match ON order_match.order_id = his_order.id
+                       WHERE accession IN {} OR placer_number IN {} OR filler_number IN {})",
         texts(search.orders.as_ref()),
+    );
+    conditions.one_of(
+        "study.id IN (SELECT order_match.study_id
+                        FROM his_order JOIN order_match ON order_match.order_id = his_order.id
+                       WHERE his_order.encounter IN {}
+                          OR his_order.encounter IN (SELECT merged_into FROM encounter WHERE number IN {}))",
+        texts(search.encounters.as_ref()),
     );
     if let Some((from, to)) = &search.days {
         let days = [from, to].map(|day| Value::Text(day.clone()));
@@ -106,9 +119,20 @@ pub(super) fn steps(db: &Connection, search: &VisitSearch) -> Result<Vec<FoundSt
         });
         conditions.add(&format!("(change.visit, change.visit_sequence) IN (VALUES {places})"), values);
     }
-    conditions.one_of("entry.encounter IN {}", texts(search.encounters.as_ref()));
+    // An encounter that was given up in a merge is the one that is left.
+    conditions.one_of(
+        "entry.encounter IN (SELECT number FROM encounter
+                              WHERE number IN {} OR merged_into IN {}
+                                 OR number IN (SELECT merged_into FROM encounter WHERE number IN {})
+                             UNION SELECT encounter FROM triage_entry WHERE encounter IN {})",
+        texts(search.encounters.as_ref()),
+    );
     // Nothing is known of the patients of visits but through their encounters.
-    conditions.one_of("entry.encounter IN {}", texts(search.patients.as_ref()).map(|_| std::iter::empty()));
+    conditions.one_of(
+        "entry.encounter IN (SELECT number FROM encounter
+                              WHERE patient_id IN (SELECT COALESCE(merged_into, id) FROM his_patient WHERE pid IN {}))",
+        texts(search.patients.as_ref()),
+    );
     if let Some(span) = search.at {
         conditions
             .add("entry.at >= ? AND entry.at < ?", [micros(span.from), micros(span.to)].map(Value::Integer));

@@ -1,0 +1,102 @@
+//! What the FHIR side stands on: the study `1.2` of the fakes, the visits that were recorded, and an encounter.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use baize_core::ports::{
+    Encounter, EncounterState, FoundStep, FoundStudy, HisPatient, HospitalRecords, ResultChange,
+    ResultSearch, StudyContext, StudySearch, VisitSearch,
+};
+use baize_core::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
+use baize_fhir::{Mapper, Systems};
+use baize_http::FhirPorts;
+
+use crate::fakes::{NOW, World};
+
+pub(crate) const ENCOUNTER: &str = "E-7";
+
+struct Hospital(Arc<World>);
+
+pub(crate) fn fhir(world: &Arc<World>) -> FhirPorts {
+    let systems = Systems { patient: Some("https://his.example/patients".into()), ..Systems::default() };
+    let hospital = Arc::new(Hospital(world.clone()));
+    FhirPorts {
+        mapper: Arc::new(Mapper::new(systems, Vec::new(), "0.1.0").unwrap()),
+        search: hospital.clone(),
+        hospital,
+    }
+}
+
+fn study() -> StudyUid {
+    StudyUid::parse("1.2").unwrap()
+}
+
+fn encounter() -> Encounter {
+    Encounter {
+        number: ENCOUNTER.into(),
+        patient: HisPatient { id: "H-9".into(), ..HisPatient::default() },
+        class: None,
+        location: None,
+        reason: None,
+        admitted_at: None,
+        state: EncounterState::Open,
+        updated_at: NOW,
+    }
+}
+
+#[async_trait]
+impl ResultSearch for Hospital {
+    async fn find_studies(&self, search: StudySearch) -> Result<Vec<FoundStudy>, Fault> {
+        let found = FoundStudy { place: 1, study: study(), updated_at: NOW, changed_at: Some(NOW) };
+        let is_wanted = search.studies.is_none_or(|studies| studies.contains(&found.study))
+            && search.from_place.is_none_or(|place| place >= 1);
+        Ok(if is_wanted { vec![found] } else { Vec::new() })
+    }
+
+    async fn find_steps(&self, search: VisitSearch) -> Result<Vec<FoundStep>, Fault> {
+        let entries = self.0.triage.lock().unwrap().clone();
+        let all = (1..).zip(entries).map(|(place, entry)| FoundStep { place, entry });
+        let mut found: Vec<FoundStep> = all
+            .filter(|found| search.from_place.is_none_or(|place| found.place <= place))
+            .filter(|found| {
+                let name = (found.entry.visit.clone(), found.entry.sequence);
+                search.steps.as_ref().is_none_or(|steps| steps.contains(&name))
+            })
+            .collect();
+        found.reverse();
+        found.truncate(search.limit);
+        Ok(found)
+    }
+
+    async fn study_of_image(&self, sop: &SopUid) -> Result<Option<StudyUid>, Fault> {
+        Ok(sop.as_str().starts_with("1.2.").then(study))
+    }
+
+    async fn told_models(&self) -> Result<Vec<(ModelRef, Timestamp)>, Fault> {
+        Ok(vec![(ModelRef { id: "cxr".into(), version: "0.1.0".into() }, NOW)])
+    }
+
+    async fn changes(&self, _: u64, _: usize) -> Result<Vec<ResultChange>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn last_change(&self) -> Result<u64, Fault> {
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl HospitalRecords for Hospital {
+    async fn encounter(&self, number: &str) -> Result<Option<Encounter>, Fault> {
+        // `E-old` was given up in a merge.
+        Ok(matches!(number, ENCOUNTER | "E-old").then(encounter))
+    }
+
+    async fn context(&self, _: &StudyUid) -> Result<StudyContext, Fault> {
+        Ok(StudyContext { order: None, encounter: Some(encounter()) })
+    }
+
+    async fn studies_of_encounter(&self, _: &str) -> Result<Vec<StudyUid>, Fault> {
+        Ok(vec![study()])
+    }
+}
