@@ -3,6 +3,7 @@
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
 mod archive;
+mod audit;
 mod completion;
 mod fusion;
 mod hospital;
@@ -30,6 +31,7 @@ pub use archive::{
     Archive, ArchiveLevel, ArchiveQuery, ArchiveRow, Bulk, DayRange, ObjectViews, PictureFormat, Rendering,
     TextMatch, Window, WindowShape,
 };
+pub use audit::{AuditEntry, AuditQuery, AuditRecord, AuditTrail, Audited};
 pub use completion::{
     Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
 };

@@ -65,6 +65,8 @@ fn codes<'a>(json: &'a Value, parameter: &str) -> Vec<(Option<&'a str>, &'a str)
     let plain = |value: &'a Value| value.as_str().map(|text| (None, text)).into_iter().collect();
     match parameter {
         "status" => plain(&json["status"]),
+        "action" => plain(&json["action"]),
+        "subtype" => each(&json["subtype"]).filter_map(coding).collect(),
         "code" => codings(&json["code"]),
         "value-concept" => codings(&json["valueCodeableConcept"]),
         "category" => concepts(&json["category"]),

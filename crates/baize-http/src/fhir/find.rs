@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use baize_core::ports::{FoundStep, FoundStudy, Span, StudyResult, StudySearch, VisitResult, VisitSearch};
+use baize_core::ports::{
+    AuditQuery, FoundStep, FoundStudy, Span, StudyResult, StudySearch, VisitResult, VisitSearch,
+};
 use baize_core::{StudyUid, Timestamp};
 use baize_fhir::{Kind, Links, ObservationName, Period, PeriodQuery, Resource, SearchEntry, instant};
 
@@ -10,7 +12,7 @@ use super::candidate::Candidate;
 use super::cursor::{Cursor, Part};
 use super::query::{Filter, Search};
 use super::token::Token;
-use super::{load, read};
+use super::{audit, load, read};
 use crate::app::AppState;
 use crate::problem::Problem;
 
@@ -83,7 +85,8 @@ impl Filling<'_> {
             Kind::Observation | Kind::Provenance => (true, true),
             Kind::RiskAssessment => (false, true),
             Kind::Device => return self.devices().await,
-            Kind::AuditEvent | Kind::Subscription => return Ok(Went::On),
+            Kind::AuditEvent => return self.records().await,
+            Kind::Subscription => return Ok(Went::On),
         };
         let from = self.search.from;
         if of_studies && from.is_none_or(|from| from.part == Part::Studies) {
@@ -151,6 +154,35 @@ impl Filling<'_> {
             patient_ids: Vec::new(),
         });
         Ok(self.take(Part::Listed, 0, from, made.collect(), None))
+    }
+
+    async fn records(&mut self) -> Result<Went, Problem> {
+        let Some(mut wanted) = audit_query(self.search) else { return Ok(Went::On) };
+        wanted.from_place = self.search.from.map(|from| from.place);
+        loop {
+            let batch = self.app.ports.fhir.audit.audited(wanted.clone()).await?;
+            for record in &batch {
+                let identified = record.entry.patients.iter().filter_map(|patient| patient.rsplit_once('|'));
+                let patient_ids = identified.map(|(system, value)| {
+                    ((!system.is_empty()).then(|| system.to_owned()), value.to_owned())
+                });
+                let made = Candidate {
+                    resource: audit::event(self.app, record),
+                    date: Some(Period::moment(record.entry.at)),
+                    changed_at: record.entry.at,
+                    patient_ids: patient_ids.collect(),
+                };
+                if let Went::Ended(cursor) = self.take(Part::Listed, record.sequence, 0, vec![made], None) {
+                    return Ok(Went::Ended(cursor));
+                }
+            }
+            match batch.last() {
+                Some(last) if batch.len() == wanted.limit && last.sequence > 0 => {
+                    wanted.from_place = Some(last.sequence - 1);
+                }
+                _ => return Ok(Went::On),
+            }
+        }
     }
 
     /// The resources of the wanted type that can be made of a study.
@@ -303,6 +335,28 @@ fn visit_search(search: &Search) -> Option<VisitSearch> {
             }
             // Visits have neither orders nor images.
             Filter::Order(_) | Filter::Study(_) => false,
+            Filter::Code(..) => true,
+        };
+        if !can_match {
+            return None;
+        }
+    }
+    Some(wanted)
+}
+
+fn audit_query(search: &Search) -> Option<AuditQuery> {
+    let mut wanted = AuditQuery { limit: BATCH, ..AuditQuery::default() };
+    for filter in &search.filters {
+        let can_match = match filter {
+            Filter::Ids(ids) => {
+                narrow(&mut wanted.sequences, Some(ids.iter().filter_map(|id| id.parse().ok()).collect()))
+            }
+            Filter::Patient(tokens) => narrow(&mut wanted.patients, values(tokens)),
+            Filter::Date(periods) | Filter::LastUpdated(periods) => {
+                wanted.at = Some(span(periods, wanted.at));
+                true
+            }
+            Filter::Encounter(_) | Filter::Order(_) | Filter::Study(_) => false,
             Filter::Code(..) => true,
         };
         if !can_match {

@@ -3,10 +3,13 @@
 //! `query` understands a search, `find` runs it over the ledger page by page, `load` reads what resources are made from,
 //! and `baize-fhir` makes them. Errors leave as OperationOutcome.
 //!
+//! Architecture Invariant: nothing is shown before its record in the audit trail is durable.
+//!
 //! Architecture Invariant: the ledger narrows a search by its indexes, and each resource that was made is held against the
 //! whole search again, so that nothing is shown that does not match.
 
 mod accept;
+mod audit;
 mod candidate;
 mod cursor;
 mod find;
@@ -21,7 +24,7 @@ mod token;
 
 use std::sync::Arc;
 
-use baize_core::ports::{HospitalRecords, ResultSearch};
+use baize_core::ports::{AuditTrail, HospitalRecords, ResultSearch};
 use baize_fhir::Mapper;
 
 pub(crate) use outcome::{is_fhir, render};
@@ -34,6 +37,8 @@ pub struct FhirPorts {
     pub mapper: Arc<Mapper>,
     /// Finds what they are made from.
     pub search: Arc<dyn ResultSearch>,
+    /// Who saw what.
+    pub audit: Arc<dyn AuditTrail>,
     /// What the HIS says of it.
     pub hospital: Arc<dyn HospitalRecords>,
 }

@@ -47,7 +47,8 @@ const OF_STUDIES: &[Row] = &[
 const STATUS: Row = ("status", "token", Reading::Code, "The status");
 const CODE: Row = ("code", "token", Reading::Code, "The code");
 const CATEGORY: Row = ("category", "token", Reading::Code, "The category");
-const DATE: Row = ("date", "date", Reading::Date, "The day of the study, or the moment of the triage step");
+const DATE: Row =
+    ("date", "date", Reading::Date, "The day of the study, or the moment of a triage step or audit record");
 
 const DIAGNOSTIC_REPORT: &[Row] = &[
     STATUS,
@@ -81,6 +82,12 @@ const DEVICE: &[Row] = &[
     ("device-name", "string", Reading::Code, "The name of the model"),
     ("identifier", "token", Reading::Code, "The identifier"),
 ];
+const AUDIT_EVENT: &[Row] = &[
+    ("patient", "reference", Reading::Patient, "The patient whose data was shown or sent"),
+    DATE,
+    ("action", "token", Reading::Code, "R: read or exported, E: searched"),
+    ("subtype", "token", Reading::Code, "read, search-type or transaction"),
+];
 
 fn groups(kind: Kind) -> [&'static [Row]; 4] {
     match kind {
@@ -90,7 +97,8 @@ fn groups(kind: Kind) -> [&'static [Row]; 4] {
         Kind::RiskAssessment => [COMMON, OF_PATIENTS, RISK_ASSESSMENT, &[]],
         Kind::Provenance => [COMMON, PROVENANCE, &[], &[]],
         Kind::Device => [COMMON, DEVICE, &[], &[]],
-        Kind::AuditEvent | Kind::Subscription => [COMMON, &[], &[], &[]],
+        Kind::AuditEvent => [COMMON, AUDIT_EVENT, &[], &[]],
+        Kind::Subscription => [COMMON, &[], &[], &[]],
     }
 }
 

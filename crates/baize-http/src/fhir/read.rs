@@ -1,10 +1,10 @@
 //! One resource by its id.
 
-use baize_core::ports::{FoundStudy, StudySearch, VisitId, VisitResult, VisitSearch};
+use baize_core::ports::{AuditQuery, FoundStudy, StudySearch, VisitId, VisitResult, VisitSearch};
 use baize_core::{ErrorCode, Fault, StudyUid, Timestamp};
 use baize_fhir::{Kind, Links, ObservationName, Resource};
 
-use super::load;
+use super::{audit, load};
 use crate::app::AppState;
 use crate::problem::Problem;
 
@@ -28,9 +28,19 @@ pub(super) async fn resource(app: &AppState, kind: Kind, id: &str) -> Result<Res
         Kind::Device => {
             devices(app).await?.into_iter().map(|(made, _)| made).find(|made| made.key.id() == id)
         }
-        Kind::AuditEvent | Kind::Subscription => None,
+        Kind::AuditEvent => recorded(app, id).await?,
+        Kind::Subscription => None,
     };
     found.ok_or_else(|| Problem::new(ErrorCode::NotFound, "id: there is no such resource"))
+}
+
+async fn recorded(app: &AppState, id: &str) -> Result<Option<Resource>, Fault> {
+    let Some(sequence) = id.parse().ok().filter(|sequence: &u64| sequence.to_string() == id) else {
+        return Ok(None);
+    };
+    let wanted = AuditQuery { sequences: Some(vec![sequence]), limit: 1, ..AuditQuery::default() };
+    let found = app.ports.fhir.audit.audited(wanted).await?;
+    Ok(found.first().map(|record| audit::event(app, record)))
 }
 
 async fn find(app: &AppState, study: StudyUid) -> Result<Option<FoundStudy>, Fault> {

@@ -16,12 +16,14 @@ use time::macros::format_description;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::audit::{self, Asked};
 use super::query::{Handling, Search};
 use super::scope::{Action, check};
 use super::{FHIR_JSON, ROOT, accept, cursor, find, parameters, read};
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{PathOf, QueryOf};
+use crate::layers::RequestId;
 use crate::media::MediaType;
 use crate::problem::Problem;
 use crate::routes::Routes;
@@ -57,10 +59,14 @@ pub(crate) fn read_routes() -> Routes {
         .routes(routes!(search_devices))
         .routes(routes!(post_search_devices))
         .routes(routes!(read_device))
+        .routes(routes!(search_audit_events))
+        .routes(routes!(post_search_audit_events))
+        .routes(routes!(read_audit_event))
 }
 
 /// The types that are served, with what can be done with them.
-const SERVED: [Kind; 6] = [
+const SERVED: [Kind; 7] = [
+    Kind::AuditEvent,
     Kind::Device,
     Kind::DiagnosticReport,
     Kind::ImagingStudy,
@@ -142,10 +148,12 @@ macro_rules! resource_routes {
         async fn $search(
             State(app): State<Arc<AppState>>,
             Extension(caller): Extension<Principal>,
+            Extension(request): Extension<RequestId>,
             QueryOf(parameters): Parameters,
             headers: HeaderMap,
         ) -> Result<Response, Problem> {
-            search(&app, &caller, Kind::$kind, parameters, &headers).await
+            let asked = Asked { caller: &caller, request: &request };
+            search(&app, &asked, Kind::$kind, parameters, &headers).await
         }
 
         $(#[$post_doc])*
@@ -164,12 +172,14 @@ macro_rules! resource_routes {
         async fn $post(
             State(app): State<Arc<AppState>>,
             Extension(caller): Extension<Principal>,
+            Extension(request): Extension<RequestId>,
             QueryOf(parameters): Parameters,
             headers: HeaderMap,
             body: Body,
         ) -> Result<Response, Problem> {
             let all = with_form(parameters, &headers, body).await?;
-            search(&app, &caller, Kind::$kind, all, &headers).await
+            let asked = Asked { caller: &caller, request: &request };
+            search(&app, &asked, Kind::$kind, all, &headers).await
         }
 
         $(#[$read_doc])*
@@ -188,11 +198,13 @@ macro_rules! resource_routes {
         async fn $read(
             State(app): State<Arc<AppState>>,
             Extension(caller): Extension<Principal>,
+            Extension(request): Extension<RequestId>,
             PathOf(id): PathOf<String>,
             QueryOf(parameters): Parameters,
             headers: HeaderMap,
         ) -> Result<Response, Problem> {
-            one(&app, &caller, Kind::$kind, &id, &parameters, &headers).await
+            let asked = Asked { caller: &caller, request: &request };
+            one(&app, &asked, Kind::$kind, &id, &parameters, &headers).await
         }
     };
 }
@@ -258,6 +270,17 @@ resource_routes!(
     read_device
 );
 
+resource_routes!(
+    AuditEvent, "/fhir/AuditEvent", "/fhir/AuditEvent/_search", "/fhir/AuditEvent/{record}",
+    "record", "1",
+    /// Searches the audit trail (AuditEvent). Needs the role admin, or a scope.
+    search_audit_events,
+    /// Searches the audit trail by POST.
+    post_search_audit_events,
+    /// Reads a record of the audit trail.
+    read_audit_event
+);
+
 /// The parameters of the query and of the body.
 async fn with_form(
     mut parameters: Vec<(String, String)>,
@@ -284,15 +307,19 @@ async fn with_form(
 
 async fn search(
     app: &AppState,
-    caller: &Principal,
+    asked: &Asked<'_>,
     kind: Kind,
     parameters: Vec<(String, String)>,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    check(caller, kind, Action::Search)?;
+    check(asked.caller, kind, Action::Search)?;
     accept::json(headers, &parameters)?;
     let search = Search::read(kind, &parameters, handling(headers))?;
     let page = find::page(app, &search).await?;
+    let shown = page.entries.iter().map(|entry| &entry.resource.json);
+    let query: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    audit::note(app, asked, kind.to_string(), Some(format!("{kind}?{}", query.join("&"))), shown).await?;
     let own = link(app, &search, search.from.map(cursor::Cursor::text));
     let mut links = vec![("self", own)];
     if let Some(next) = page.next.filter(|_| !search.count_only) {
@@ -336,15 +363,16 @@ fn handling(headers: &HeaderMap) -> Handling {
 
 async fn one(
     app: &AppState,
-    caller: &Principal,
+    asked: &Asked<'_>,
     kind: Kind,
     id: &str,
     parameters: &[(String, String)],
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    check(caller, kind, Action::Read)?;
+    check(asked.caller, kind, Action::Read)?;
     accept::json(headers, parameters)?;
     let resource = read::resource(app, kind, id).await?;
+    audit::note(app, asked, resource.key.path(), None, std::iter::once(&resource.json)).await?;
     let tag = tag(&resource);
     let mut response = match headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()) {
         Some(known) if known.split(',').any(|one| one.trim() == tag) => {

@@ -260,3 +260,39 @@ async fn results_need_a_login_and_the_statement_does_not() {
         assert!(Role::ALL.contains(&role));
     }
 }
+
+#[tokio::test]
+async fn who_saw_whom_is_on_record_before_it_is_shown() {
+    let (app, keys) = app_with_keys();
+    let key = |wanted: Role| keys.iter().find(|(role, _)| *role == wanted).unwrap().1.clone();
+    let get = |path: &str, role: Role| {
+        Request::get(path)
+            .header("x-api-key", key(role))
+            .header("x-request-id", format!("r-{role}"))
+            .body(Body::empty())
+            .unwrap()
+    };
+    app.send(get("/fhir/DiagnosticReport?patient=H-9", Role::Nurse)).await;
+    app.send(get("/fhir/DiagnosticReport/1.2", Role::Radiologist)).await;
+    app.send(get("/fhir/DiagnosticReport/1.3", Role::Radiologist)).await;
+    outcome(&app.send(get("/fhir/AuditEvent", Role::Nurse)).await, 403, "forbidden");
+    let trail = app.send(get("/fhir/AuditEvent", Role::Admin)).await.json();
+    let records = entries(&trail);
+    assert_eq!(records.len(), 2, "what was not found was not shown: {trail}");
+    let (read, searched) = (&records[0]["resource"], &records[1]["resource"]);
+    assert_eq!((&read["action"], &searched["action"]), (&"R".into(), &"E".into()));
+    for (record, who) in [(read, "radiologist"), (searched, "nurse")] {
+        let text = record.to_string();
+        assert!(text.contains(&format!("key-{who}")) && text.contains(&format!("\"r-{who}\"")), "{text}");
+        assert!(text.contains("https://his.example/patients") && text.contains("H-9"), "{text}");
+    }
+    assert_eq!(read["entity"][1]["what"]["reference"], "DiagnosticReport/1.2");
+    let found = app.send(get("/fhir/AuditEvent?patient=H-9&action=R", Role::Admin)).await.json();
+    assert_eq!(entries(&found).len(), 1);
+    match FhirValidator::find() {
+        Err(why) => println!("skipped: {why}"),
+        Ok(validator) => {
+            assert_eq!(validator.complaints(&[trail.to_string()]).unwrap(), Vec::<String>::new())
+        }
+    }
+}

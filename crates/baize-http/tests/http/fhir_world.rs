@@ -1,11 +1,11 @@
 //! What the FHIR side stands on: the study `1.2` of the fakes, the visits that were recorded, and an encounter.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Encounter, EncounterState, FoundStep, FoundStudy, HisPatient, HospitalRecords, ResultChange,
-    ResultSearch, StudyContext, StudySearch, VisitSearch,
+    AuditEntry, AuditQuery, AuditRecord, AuditTrail, Encounter, EncounterState, FoundStep, FoundStudy,
+    HisPatient, HospitalRecords, ResultChange, ResultSearch, StudyContext, StudySearch, VisitSearch,
 };
 use baize_core::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
 use baize_fhir::{Mapper, Systems};
@@ -15,14 +15,15 @@ use crate::fakes::{NOW, World};
 
 pub(crate) const ENCOUNTER: &str = "E-7";
 
-struct Hospital(Arc<World>);
+struct Hospital(Arc<World>, Mutex<Vec<AuditRecord>>);
 
 pub(crate) fn fhir(world: &Arc<World>) -> FhirPorts {
     let systems = Systems { patient: Some("https://his.example/patients".into()), ..Systems::default() };
-    let hospital = Arc::new(Hospital(world.clone()));
+    let hospital = Arc::new(Hospital(world.clone(), Mutex::default()));
     FhirPorts {
         mapper: Arc::new(Mapper::new(systems, Vec::new(), "0.1.0").unwrap()),
         search: hospital.clone(),
+        audit: hospital.clone(),
         hospital,
     }
 }
@@ -98,5 +99,24 @@ impl HospitalRecords for Hospital {
 
     async fn studies_of_encounter(&self, _: &str) -> Result<Vec<StudyUid>, Fault> {
         Ok(vec![study()])
+    }
+}
+
+#[async_trait]
+impl AuditTrail for Hospital {
+    async fn record(&self, entry: AuditEntry) -> Result<(), Fault> {
+        let mut records = self.1.lock().unwrap();
+        let sequence = records.len() as u64 + 1;
+        records.push(AuditRecord { sequence, entry });
+        Ok(())
+    }
+
+    async fn audited(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, Fault> {
+        let records = self.1.lock().unwrap();
+        let is_wanted = |record: &&AuditRecord| {
+            query.sequences.as_ref().is_none_or(|sequences| sequences.contains(&record.sequence))
+                && query.from_place.is_none_or(|place| record.sequence <= place)
+        };
+        Ok(records.iter().rev().filter(is_wanted).take(query.limit).cloned().collect())
     }
 }

@@ -48,6 +48,22 @@ fn the_routes_are_these() {
         ("GET", "/dicomweb/studies/{study}/series/{series}/metadata"),
         ("GET", "/dicomweb/studies/{study}/series/{series}/thumbnail"),
         ("GET", "/dicomweb/studies/{study}/thumbnail"),
+        ("GET", "/fhir/.well-known/smart-configuration"),
+        ("GET", "/fhir/AuditEvent"),
+        ("GET", "/fhir/AuditEvent/{record}"),
+        ("GET", "/fhir/Device"),
+        ("GET", "/fhir/Device/{device}"),
+        ("GET", "/fhir/DiagnosticReport"),
+        ("GET", "/fhir/DiagnosticReport/{report}"),
+        ("GET", "/fhir/ImagingStudy"),
+        ("GET", "/fhir/ImagingStudy/{study}"),
+        ("GET", "/fhir/Observation"),
+        ("GET", "/fhir/Observation/{observation}"),
+        ("GET", "/fhir/Provenance"),
+        ("GET", "/fhir/Provenance/{provenance}"),
+        ("GET", "/fhir/RiskAssessment"),
+        ("GET", "/fhir/RiskAssessment/{step}"),
+        ("GET", "/fhir/metadata"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/openapi.json"),
@@ -63,6 +79,13 @@ fn the_routes_are_these() {
         ("GET", "/version"),
         ("POST", "/dicomweb/studies"),
         ("POST", "/dicomweb/studies/{study}"),
+        ("POST", "/fhir/AuditEvent/_search"),
+        ("POST", "/fhir/Device/_search"),
+        ("POST", "/fhir/DiagnosticReport/_search"),
+        ("POST", "/fhir/ImagingStudy/_search"),
+        ("POST", "/fhir/Observation/_search"),
+        ("POST", "/fhir/Provenance/_search"),
+        ("POST", "/fhir/RiskAssessment/_search"),
         ("POST", "/v1/infer"),
         ("POST", "/v1/outbox/{id}/retry"),
         ("POST", "/v1/studies/{study}/instances/{sop}/reviews"),
@@ -79,6 +102,9 @@ async fn every_documented_route_is_served_with_a_documented_status() {
     let app = app();
     app.shutdown.cancel();
     let visit = app.triage(r#"{"chief_complaint": "胸痛"}"#).await.json()["id"].as_str().unwrap().to_owned();
+    let step = format!("{visit}.1");
+    // So that there is a record in the audit trail.
+    app.get("/fhir/Device").await;
     for ((method, path), operation) in operations(&document()) {
         let concrete = [
             ("{study}", "1.2"),
@@ -87,6 +113,12 @@ async fn every_documented_route_is_served_with_a_documented_status() {
             ("{frames}", "1"),
             ("{value}", "7FE00010"),
             ("{id}", visit.as_str()),
+            ("{record}", "1"),
+            ("{device}", "baize-software-0.1.0"),
+            ("{report}", "1.2"),
+            ("{provenance}", "1.2"),
+            ("{observation}", step.as_str()),
+            ("{step}", step.as_str()),
         ]
         .into_iter()
         .fold(path.clone(), |path, (part, value)| path.replace(part, value));
@@ -105,7 +137,10 @@ fn errors_and_credentials_are_described_everywhere() {
     for ((method, path), operation) in operations(&document()) {
         let name = format!("{method} {path}");
         assert!(operation["summary"].is_string(), "{name} has no summary");
-        let open = path.starts_with("/health") || path == "/version";
+        let open = path.starts_with("/health")
+            || path == "/version"
+            || path == "/fhir/metadata"
+            || path.starts_with("/fhir/.well-known");
         assert_eq!(operation.get("security").is_none(), open, "{name}");
         let statuses: BTreeSet<&str> =
             operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
@@ -115,7 +150,13 @@ fn errors_and_credentials_are_described_everywhere() {
         }
         for (status, response) in operation["responses"].as_object().unwrap() {
             let is_dataset = status == "409" || path == "/health/ready";
-            if status.as_str() >= "400" && !is_dataset {
+            if status.as_str() >= "400" && path.starts_with("/fhir") {
+                let outcome = &response["content"]["application/fhir+json"]["schema"];
+                assert!(
+                    outcome["$ref"] == "#/components/schemas/OperationOutcome" || open,
+                    "{name}: {status}"
+                );
+            } else if status.as_str() >= "400" && !is_dataset {
                 let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(problem, "#/components/schemas/Problem", "{name}: {status}");
             }

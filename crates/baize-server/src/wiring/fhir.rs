@@ -53,7 +53,7 @@ pub(super) fn mapper(config: &Config) -> anyhow::Result<Mapper> {
 
 /// What the edge stands on.
 pub(super) fn ports(mapper: Arc<Mapper>, ledger: &Arc<SqliteLedger>) -> FhirPorts {
-    FhirPorts { mapper, search: ledger.clone(), hospital: ledger.clone() }
+    FhirPorts { mapper, search: ledger.clone(), audit: ledger.clone(), hospital: ledger.clone() }
 }
 
 /// Every model whose manifest can be read; one that cannot is told by name and version alone.

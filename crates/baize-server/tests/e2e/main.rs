@@ -13,6 +13,7 @@ mod cli;
 mod corpus;
 mod deid;
 mod dicomweb;
+mod fhir;
 mod gate;
 mod harness;
 mod kill;

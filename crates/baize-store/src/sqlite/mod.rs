@@ -6,6 +6,7 @@
 
 mod admit;
 mod archive;
+mod audit;
 mod commitment;
 mod completion;
 mod convert;
@@ -35,13 +36,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
-    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, FoundStep, FoundStudy,
-    FusionDue, FusionRecords, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job, JobId, Ledger,
-    MadeMessage, MessageSettlement, Novelty, ObjectName, OutboxLevel, OutboxRecords, OwedMessage, Recipient,
-    RecordedReview, ResultChange, ResultRecords, ResultSearch, Review, Reviewed, Reviews, Settlement,
-    Silence, Studies, StudySearch, StudySummary, TriageEntry, TriageRecords, Unacknowledged, VisitId,
-    VisitSearch,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, AuditEntry, AuditQuery, AuditRecord, AuditTrail,
+    CommitmentAnswer, CompletedStudy, CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery,
+    FiledResult, FoundStep, FoundStudy, FusionDue, FusionRecords, Inquiries, Inquiry, InquiryKind,
+    InstanceRecord, Job, JobId, Ledger, MadeMessage, MessageSettlement, Novelty, ObjectName, OutboxLevel,
+    OutboxRecords, OwedMessage, Recipient, RecordedReview, ResultChange, ResultRecords, ResultSearch, Review,
+    Reviewed, Reviews, Settlement, Silence, Studies, StudySearch, StudySummary, TriageEntry, TriageRecords,
+    Unacknowledged, VisitId, VisitSearch,
 };
 use baize_core::{ErrorCode, Fault, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
 
@@ -374,6 +375,17 @@ impl ResultRecords for SqliteLedger {
 
     async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
         self.writer.write(move |db| results::owe_earlier(db, now)).await
+    }
+}
+
+#[async_trait]
+impl AuditTrail for SqliteLedger {
+    async fn record(&self, entry: AuditEntry) -> Result<(), Fault> {
+        self.writer.write(move |db| audit::record(db, &entry)).await
+    }
+
+    async fn audited(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, Fault> {
+        self.readers.read(move |db| audit::list(db, &query)).await
     }
 }
 

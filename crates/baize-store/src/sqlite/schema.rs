@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0012_matching.sql"),
     include_str!("../../migrations/0013_messages.sql"),
     include_str!("../../migrations/0014_changes.sql"),
+    include_str!("../../migrations/0015_audit.sql"),
     include_str!("../../migrations/0016_fusion.sql"),
 ];
 
