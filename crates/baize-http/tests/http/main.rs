@@ -13,6 +13,7 @@ mod dicomweb_client;
 mod events;
 mod fakes;
 mod harness;
+mod imaging;
 mod infer;
 mod limits;
 mod logs;

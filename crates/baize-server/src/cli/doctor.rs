@@ -30,6 +30,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         routing(&config, reader),
         triage(&config, reader),
+        fusion(&config, reader),
         storage(&config, reader),
         dimse(&config, reader),
         destinations(&config, reader),
@@ -134,6 +135,31 @@ fn routing(config: &Config, reader: Language) -> bool {
                 None => pick(reader, "内置", "built in").to_owned(),
             };
             good(&format!("{label}: {place} ([[route]] {routes}, [[urgency]] {urgency})"));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            false
+        }
+    }
+}
+
+fn fusion(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "影像与分诊联合规则", "imaging and triage rules");
+    match wiring::fusion_rules(config) {
+        Ok(rules) => {
+            let place = match &config.fusion.rules {
+                Some(path) => path.display().to_string(),
+                None => pick(reader, "内置", "built in").to_owned(),
+            };
+            good(&format!("{label}: {} ({place}; [[rule]] {})", rules.name(), rules.rules().len()));
+            if rules.status() != Status::Reviewed {
+                say(pick(
+                    reader,
+                    "  这些规则尚待医院临床负责人审核",
+                    "  these rules await review by the hospital's clinical lead",
+                ));
+            }
             true
         }
         Err(error) => {

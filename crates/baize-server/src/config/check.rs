@@ -17,6 +17,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     lookups::check(config, &mut found);
     triage(config, &mut found);
     routing(config, &mut found);
+    fusion(config, &mut found);
     sizes(config, &mut found);
     found
 }
@@ -25,6 +26,18 @@ fn routing(config: &Config, found: &mut Vec<String>) {
     // Against the models it is checked at the start, when they are known.
     if let Err(error) = crate::wiring::routing_rules(config) {
         found.push(format!("{error:#}"));
+    }
+}
+
+fn fusion(config: &Config, found: &mut Vec<String>) {
+    if let Err(error) = crate::wiring::fusion_rules(config) {
+        found.push(format!("{error:#}"));
+    }
+    if !(1..=24 * 60).contains(&config.fusion.acknowledge_minutes) {
+        found.push("fusion.acknowledge_minutes must be between 1 and 1440".into());
+    }
+    if !(1..=7 * 24 * 60).contains(&config.fusion.monitor_wait_minutes) {
+        found.push("fusion.monitor_wait_minutes must be between 1 and 10080".into());
     }
 }
 

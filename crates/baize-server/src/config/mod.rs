@@ -23,6 +23,7 @@ pub(crate) struct Config {
     pub models: Models,
     pub routing: Routing,
     pub triage: Triage,
+    pub fusion: Fusion,
     pub http: Http,
     pub auth: Auth,
     pub dimse: Dimse,
@@ -70,6 +71,15 @@ pub(crate) struct Triage {
     pub model: String,
     pub threads: usize,
     pub max_waiting: usize,
+}
+
+/// `[fusion]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Fusion {
+    pub rules: Option<PathBuf>,
+    pub acknowledge_minutes: u64,
+    pub monitor_wait_minutes: u64,
 }
 
 /// `[http]`
@@ -355,6 +365,12 @@ impl Default for Triage {
     }
 }
 
+impl Default for Fusion {
+    fn default() -> Self {
+        Self { rules: None, acknowledge_minutes: 5, monitor_wait_minutes: 60 }
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -489,6 +505,7 @@ mod tests {
                 lexicon_dir: Some("l".into()),
                 ..Triage::default()
             },
+            fusion: Fusion { rules: Some("f".into()), ..Fusion::default() },
             destinations: vec![Destination {
                 name: String::new(),
                 address: String::new(),

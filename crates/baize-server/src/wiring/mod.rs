@@ -2,6 +2,7 @@
 
 mod edges;
 mod engine;
+mod fusion;
 mod guidance;
 mod lookup;
 mod outbox;
@@ -11,6 +12,7 @@ mod triage;
 
 pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, image_limits, offline_engine};
+pub(crate) use fusion::fusion_rules;
 pub(crate) use guidance::{guidance, routing_rules};
 pub(crate) use outbox::{scu, stow};
 pub(crate) use peers::{Peer, peer};

@@ -98,6 +98,7 @@ impl Server {
             spool,
             events: engine.clone(),
             desk,
+            fusion: ledger.clone(),
             outbox: outbox.clone(),
             health: Arc::new(WholeHealth { engine: engine.clone(), outbox: outbox.clone() }),
             clock: Arc::new(SystemClock),
