@@ -45,7 +45,8 @@ pub use matching::{
     ReconcileReason, Reconciled, Reconciliation, Say, Unmatched,
 };
 pub use messages::{
-    MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, VisitResult, Wording,
+    Cause, MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, SubjectKey, Telling,
+    VisitResult, Wording,
 };
 pub use news::{
     EncounterEvent, EncounterNews, Hospital, HospitalMessage, Measurement, MessageKey, News, OrderEvent,
@@ -53,11 +54,12 @@ pub use news::{
 };
 pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
-    Handover, LinkLost, ObjectName, Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition,
-    Renditions, Settlement,
+    Freight, Handover, LinkLost, MadeMessage, MessageFreight, MessageSettlement, ObjectFreight, ObjectName,
+    Outbox, OutboxLevel, OutboxRecords, OwedMessage, PeerAnswer, Recipient, Rendition, Renditions,
+    Settlement, Takes, ToldBefore,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
-pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
+pub use reviews::{FindingOpinion, Opinion, Presence, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 pub use vitals::{DueVitals, ReadingId, VitalsFeed};
 

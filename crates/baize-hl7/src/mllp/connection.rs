@@ -44,6 +44,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
             }
             break "stopped";
         };
+        let came = shared.clock.now();
         let answers = match next {
             Ok(Frame::Message(bytes)) => take(bytes, peer, shared).await,
             Ok(Frame::TooLong { head: bytes }) => {
@@ -62,6 +63,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
                 break "broken";
             }
         };
+        let answered = !answers.is_empty();
         let mut failed = None;
         for answer in answers {
             failed = link.send(&answer).await.err();
@@ -73,6 +75,9 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
             // The message is kept; the peer will send it again and hear that it was accepted.
             warn!(%error, "acknowledgement not delivered");
             break "broken";
+        }
+        if answered {
+            shared.metrics.took(shared.clock.now().saturating_since(came));
         }
     };
     debug!(end, "hl7 connection ended");
@@ -98,7 +103,7 @@ async fn take(bytes: Vec<u8>, peer: SocketAddr, shared: &Shared) -> Vec<Vec<u8>>
         let inbound = Inbound { message: &message, bytes: &bytes, key, warnings: &issues, peer };
         shared.receiver.receive(inbound).await
     };
-    report(&message.message_type(), &receipt);
+    report(&message.message_type(), &receipt, shared);
     shared.acknowledger.answers(&message, &receipt)
 }
 
@@ -120,12 +125,13 @@ async fn parse(bytes: Vec<u8>, limits: Limits) -> (Vec<u8>, Result<Parsed, Issue
 /// Answers what could not be parsed, as far as its header goes.
 fn answer_unread(bytes: &[u8], receipt: Receipt, shared: &Shared) -> Vec<Vec<u8>> {
     let head = head(bytes, shared.config.limits.fallback);
-    report("unreadable", &receipt);
+    report("unreadable", &receipt, shared);
     shared.acknowledger.answers(&head.message, &receipt)
 }
 
 /// The issues say where and what, never whose.
-fn report(message_type: &str, receipt: &Receipt) {
+fn report(message_type: &str, receipt: &Receipt, shared: &Shared) {
+    shared.metrics.answered(message_type, receipt);
     match receipt {
         Receipt::Accepted => debug!("message accepted"),
         Receipt::Error(issues) | Receipt::Rejected(issues) => {

@@ -8,10 +8,12 @@ mod client;
 mod connection;
 mod key;
 mod link;
+mod metrics;
 mod server;
 
 pub(crate) mod frame;
 
 pub use self::ack::{Acknowledger, Receipt};
 pub use self::client::{Answer, Client, ClientConfig};
+pub use self::metrics::Metrics;
 pub use self::server::{Inbound, Receiver, Server, ServerConfig};

@@ -19,6 +19,7 @@ use tracing::{Instrument as _, error, info, info_span, warn};
 
 use super::ack::{Acknowledger, Receipt};
 use super::connection::serve;
+use super::metrics::Metrics;
 use crate::codec::{Issue, Limits, Message};
 
 /// How long to rest after the system could give us no connection (out of file descriptors).
@@ -71,6 +72,8 @@ pub(super) struct Shared {
     pub(super) config: ServerConfig,
     pub(super) receiver: Arc<dyn Receiver>,
     pub(super) acknowledger: Acknowledger,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
 }
 
 /// An MLLP server that listens.
@@ -78,7 +81,7 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     slots: Arc<Semaphore>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Server {
@@ -98,9 +101,17 @@ impl Server {
         let listener = TcpListener::bind(config.bind).await?;
         let local_addr = listener.local_addr()?;
         let slots = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-        let acknowledger = Acknowledger::new(clock);
-        let shared = Arc::new(Shared { config, receiver, acknowledger });
+        let acknowledger = Acknowledger::new(Arc::clone(&clock));
+        let metrics = Metrics::new([]);
+        let shared = Shared { config, receiver, acknowledger, clock, metrics };
         Ok(Self { listener, local_addr, slots, shared })
+    }
+
+    /// Counts in these.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.shared.metrics = metrics;
+        self
     }
 
     /// Where it listens.
@@ -113,6 +124,7 @@ impl Server {
     /// has been acknowledged.
     pub async fn run(self, shutdown: CancellationToken) {
         info!(address = %self.local_addr, tls = self.shared.config.tls.is_some(), "hl7 port open");
+        let shared = Arc::new(self.shared);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -124,7 +136,7 @@ impl Server {
                         warn!(%peer, "too many hl7 connections");
                         continue;
                     };
-                    let task = connect(stream, peer, Arc::clone(&self.shared), shutdown.clone(), slot);
+                    let task = connect(stream, peer, Arc::clone(&shared), shutdown.clone(), slot);
                     connections.spawn(task.instrument(info_span!("hl7", %peer)));
                 }
             }
@@ -162,6 +174,7 @@ async fn connect(
     shutdown: CancellationToken,
     _slot: OwnedSemaphorePermit,
 ) {
+    let _counted = shared.metrics.connected();
     let Some(tls) = shared.config.tls.clone() else {
         return serve(stream, peer, &shared, &shutdown).await;
     };

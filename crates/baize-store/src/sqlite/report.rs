@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baize_core::ports::Cause;
 use baize_core::{
     Coded, ErrorCode, Fault, Finding, GateLook, InstanceIdentity, ModelRef, Outcome, PixelBox, Population,
     Report, Text,
@@ -11,7 +12,7 @@ use rusqlite::{Connection, Row, named_params, params};
 use super::convert::{self, micros, span_micros};
 use super::heat::heat_columns;
 use super::trouble::Trouble;
-use super::{heat, mistake, outbox};
+use super::{heat, messages, mistake, outbox};
 
 /// A number that is none would come back as "absent" or not at all.
 pub(super) fn check(report: &Report) -> Result<(), Fault> {
@@ -69,7 +70,14 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
         insert_caveats(db, id, caveats)?;
     }
     // In the report's own transaction: no crash can come between a result and its way out.
-    outbox::enqueue(db, id, instance, outcome, fault, report.finished_at)
+    outbox::enqueue(db, id, instance, outcome, fault, report.finished_at)?;
+    match &report.outcome {
+        // Nobody waits for the rest of a study to hear of it.
+        Outcome::Analysed { findings, .. } if findings.iter().any(Finding::is_positive) => {
+            messages::owe_for_instance(db, instance, Cause::Finding, report.finished_at)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result<(), Trouble> {

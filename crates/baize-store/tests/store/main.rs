@@ -11,5 +11,6 @@ mod crash;
 mod fixtures;
 mod fusion;
 mod histories;
+mod hospital;
 mod spool;
 mod sqlite;
