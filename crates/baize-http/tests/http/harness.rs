@@ -66,6 +66,8 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         events: world.clone(),
         desk: Arc::new(desk(world)),
         outbox: world.clone(),
+        hospital: world.clone(),
+        reconciliation: world.clone(),
         health: world.clone(),
         clock: world.clone(),
         metrics: Metrics::register(registry),

@@ -3,6 +3,7 @@
 mod edges;
 mod engine;
 mod guidance;
+mod hospital;
 mod lookup;
 mod outbox;
 mod peers;
@@ -12,6 +13,7 @@ mod triage;
 pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, image_limits, offline_engine};
 pub(crate) use guidance::{guidance, routing_rules};
+pub(crate) use hospital::{hl7_profile, hl7_tls};
 pub(crate) use outbox::{scu, stow};
 pub(crate) use peers::{Peer, peer};
 pub(crate) use server::Server;

@@ -177,10 +177,7 @@ fn uid(study: &StudySide) -> Result<StudyUid, Trouble> {
 type About = (Option<i64>, Option<i64>);
 
 /// Takes an open entry out of the queue for good. Returns what it was about; `None` where nothing waits under this number.
-pub(super) fn dismiss(
-    db: &Connection,
-    entry: ReconcileId,
-) -> Result<Option<About>, Trouble> {
+pub(super) fn dismiss(db: &Connection, entry: ReconcileId) -> Result<Option<About>, Trouble> {
     let subject = db
         .prepare_cached(
             "UPDATE reconciliation SET state = 'dismissed' WHERE id = ?1 AND state = 'open'
