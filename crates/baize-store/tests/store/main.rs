@@ -9,6 +9,7 @@ mod archive;
 mod conformance;
 mod crash;
 mod fixtures;
+mod fusion;
 mod histories;
 mod hospital;
 mod spool;
