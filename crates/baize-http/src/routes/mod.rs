@@ -6,9 +6,11 @@ mod events;
 mod findings;
 mod health;
 mod heat;
+mod hospital;
 mod infer;
 mod outbox;
 mod overlay;
+mod reconciliation;
 mod reviews;
 mod studies;
 mod triage;
@@ -80,6 +82,20 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
                 .routes(routes!(findings::of_study))
                 .routes(routes!(heat::heat))
                 .routes(routes!(reviews::of_image)),
+        ),
+        (
+            Group::Hospital,
+            group()
+                .routes(routes!(hospital::encounter))
+                .routes(routes!(hospital::orders))
+                .routes(routes!(reconciliation::waiting)),
+        ),
+        (
+            Group::Reconcile,
+            group()
+                .routes(routes!(reconciliation::match_them))
+                .routes(routes!(reconciliation::unmatch))
+                .routes(routes!(reconciliation::dismiss)),
         ),
         (Group::Review, group().routes(routes!(reviews::add))),
         (Group::Pictures, group().routes(routes!(overlay::overlay))),

@@ -8,7 +8,7 @@ use baize_core::ports::{
     Acceptance, Appended, Archive, ArchiveQuery, ArchiveRow, Arrival, Bulk, Delivery, DeliveryId,
     DeliveryQuery, DeliveryState, Digest, Door, Event, EventStream, Events, FindingOpinion, FusionDue,
     FusionRecords, Health, HealthCheck, Identify, InstanceRecord, Intake, Novelty, ObjectViews, Outbox,
-    Progress, Reader, Reading, RecordedReview, Rendering, Review, Reviewed, Reviews, Spool, SpoolKey,
+    Progress, Reader, Reading, RecordedReview, Rendering, Review, Reviewed, Reviews, Say, Spool, SpoolKey,
     Studies, StudySummary, StudyWatch, TriageEntry, TriageRecords, TriageStep, Unacknowledged, VisitId,
 };
 use baize_core::{
@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) triage_is_broken: AtomicBool,
     pub(crate) deliveries: Mutex<Vec<Delivery>>,
     pub(crate) reviews: Mutex<Vec<RecordedReview>>,
+    /// What people said of orders and studies.
+    pub(crate) said: Mutex<Vec<(String, Say)>>,
     pub(crate) ready: AtomicBool,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) micros: AtomicU64,
@@ -69,6 +71,7 @@ impl World {
             triage_is_broken: AtomicBool::new(false),
             deliveries: Mutex::default(),
             reviews: Mutex::default(),
+            said: Mutex::default(),
             ready: AtomicBool::new(true),
             events: broadcast::channel(16).0,
             micros: AtomicU64::new(NOW.as_micros()),

@@ -67,6 +67,8 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         desk: Arc::new(desk(world)),
         fusion: world.clone(),
         outbox: world.clone(),
+        hospital: world.clone(),
+        reconciliation: world.clone(),
         health: world.clone(),
         clock: world.clone(),
         metrics: Metrics::register(registry),

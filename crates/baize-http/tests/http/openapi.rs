@@ -51,8 +51,11 @@ fn the_routes_are_these() {
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/openapi.json"),
+        ("GET", "/v1/encounters/{number}"),
         ("GET", "/v1/events"),
+        ("GET", "/v1/orders"),
         ("GET", "/v1/outbox"),
+        ("GET", "/v1/reconciliation"),
         ("GET", "/v1/studies"),
         ("GET", "/v1/studies/{study}"),
         ("GET", "/v1/studies/{study}/findings"),
@@ -66,6 +69,9 @@ fn the_routes_are_these() {
         ("POST", "/dicomweb/studies/{study}"),
         ("POST", "/v1/infer"),
         ("POST", "/v1/outbox/{id}/retry"),
+        ("POST", "/v1/reconciliation/dismiss"),
+        ("POST", "/v1/reconciliation/match"),
+        ("POST", "/v1/reconciliation/unmatch"),
         ("POST", "/v1/studies/{study}/instances/{sop}/reviews"),
         ("POST", "/v1/triage/assessments"),
         ("POST", "/v1/triage/assessments/{id}/acknowledgement"),
@@ -89,6 +95,7 @@ async fn every_documented_route_is_served_with_a_documented_status() {
             ("{frames}", "1"),
             ("{value}", "7FE00010"),
             ("{id}", visit.as_str()),
+            ("{number}", "V1"),
         ]
         .into_iter()
         .fold(path.clone(), |path, (part, value)| path.replace(part, value));

@@ -33,6 +33,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         fusion(&config, reader),
         storage(&config, reader),
         dimse(&config, reader),
+        hl7(&config, reader),
         destinations(&config, reader),
         asked(&config, reader),
     ];
@@ -244,6 +245,54 @@ fn dimse(config: &Config, reader: Language) -> bool {
             false
         }
     }
+}
+
+/// Where the HIS's messages come in, and how they are read.
+fn hl7(config: &Config, reader: Language) -> bool {
+    let hl7 = &config.hl7;
+    let label = pick(reader, "HL7 接收端口", "HL7 port");
+    let Some(bind) = hl7.bind else {
+        say(pick(
+            reader,
+            "  未配置 hl7.bind：不接收 HIS 消息，检查不匹配申请单",
+            "  there is no hl7.bind: the HIS tells us nothing, and studies have no orders",
+        ));
+        return true;
+    };
+    let tls = hl7.tls.as_ref().map(wiring::hl7_tls).transpose();
+    let (profile, tls) = match wiring::hl7_profile(config).and_then(|profile| Ok((profile, tls?))) {
+        Ok(ready) => ready,
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            return false;
+        }
+    };
+    let tls = if tls.is_some() { ", TLS" } else { "" };
+    good(&format!("{label}: {bind} ({}, {}{tls})", profile.name(), hl7.fallback_charset));
+    for message_type in profile.message_types() {
+        say(&format!("  {message_type}"));
+    }
+    say(&match reader {
+        Language::Chinese => format!(
+            "  消息保留 {} 天；按患者、设备类型和时间匹配：前后 {} 小时，时区 {}",
+            hl7.keep_days, hl7.match_window_hours, hl7.utc_offset
+        ),
+        Language::English => format!(
+            "  messages are kept for {} days; matching by patient, modality and time: within {} hours, local time is {}",
+            hl7.keep_days, hl7.match_window_hours, hl7.utc_offset
+        ),
+    });
+    if tls.is_empty() && !bind.ip().is_loopback() {
+        say(pick(
+            reader,
+            "  未配置 [hl7.tls]：患者信息以明文传输",
+            "  there is no [hl7.tls]: patient data comes in unencrypted",
+        ));
+    }
+    for peer in &hl7.allowed_peers {
+        say(&format!("  {}: {peer}", pick(reader, "允许的发送方", "may send")));
+    }
+    true
 }
 
 /// Asks every destination by C-ECHO. One that does not answer is shown, but is no reason for the server not to start:

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use baize_dicom::results::Kind;
 
-use super::{Config, Destination, PeerTls, lookups};
+use super::{Config, Destination, PeerTls, hl7, lookups};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
 /// when the server may start.
@@ -15,6 +15,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     dimse(config, &mut found);
     destinations(config, &mut found);
     lookups::check(config, &mut found);
+    hl7::check(config, &mut found);
     triage(config, &mut found);
     routing(config, &mut found);
     fusion(config, &mut found);

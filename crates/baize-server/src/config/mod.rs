@@ -3,6 +3,7 @@
 //! Every key is documented in `deploy/baize.toml`; a test holds that file against these structs.
 
 mod check;
+mod hl7;
 mod layers;
 mod lookups;
 
@@ -13,6 +14,7 @@ use baize_dicom::results::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::problems;
+pub(crate) use hl7::{Hl7, Hl7Tls};
 pub(crate) use layers::{Sources, load};
 
 /// Everything that can be configured.
@@ -32,6 +34,7 @@ pub(crate) struct Config {
     pub nodes: Vec<Node>,
     pub priors: Priors,
     pub worklist: Worklist,
+    pub hl7: Hl7,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -558,6 +561,11 @@ mod tests {
                 }),
             }],
             worklist: Worklist { node: Some(String::new()) },
+            hl7: Hl7 {
+                bind: Some(([127, 0, 0, 1], 2575).into()),
+                tls: Some(Hl7Tls { certificate: "c".into(), key: "k".into(), client_ca: Some("c".into()) }),
+                ..Hl7::default()
+            },
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();

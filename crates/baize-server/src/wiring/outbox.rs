@@ -9,6 +9,7 @@ use baize_core::ports::{
     Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _, Takes,
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
+use baize_desk::Fusion;
 use baize_dicom::filing::Filing;
 use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
@@ -161,16 +162,18 @@ pub(crate) fn scu(config: &Config, destination: &config::Destination) -> anyhow:
     }))
 }
 
-/// The engine's health, with what the outbox has to say.
+/// The engine's health, with what the outbox and fusion have to say.
 pub(super) struct WholeHealth {
     pub(super) engine: Arc<Engine>,
     pub(super) outbox: Arc<DeliveryService>,
+    pub(super) fusion: Arc<Fusion>,
 }
 
 impl HealthCheck for WholeHealth {
     fn health(&self) -> Health {
         let mut health = self.engine.health();
         health.warnings.extend(self.outbox.warnings());
+        health.warnings.extend(self.fusion.warnings());
         health
     }
 }

@@ -15,6 +15,7 @@ mod deid;
 mod dicomweb;
 mod gate;
 mod harness;
+mod hl7;
 mod kill;
 mod lookup;
 mod malformed;
