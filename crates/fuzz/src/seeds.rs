@@ -128,7 +128,8 @@ fn objects() -> Vec<Vec<u8>> {
 /// The messages that the tests of the HL7 edge read.
 fn hl7_messages() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../baize-hl7/tests/golden");
-    let mut paths: Vec<_> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut paths: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "hl7"));
     paths.sort();
     Ok(paths.into_iter().map(fs::read).collect::<Result<_, _>>()?)
