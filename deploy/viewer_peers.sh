@@ -6,7 +6,7 @@ list=$1
 folder=$2
 
 if ! command -v npm >/dev/null; then
-  echo "skipped: npm is not installed; the tests with the OHIF viewer and with node-hl7 will be skipped"
+  echo "skipped: npm is not installed; the tests with the packages of $list will be skipped"
   exit 0
 fi
 rm -rf "$folder" && mkdir -p "$folder"

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
+use crate::{Fault, Finding, ModelRef, SopUid, StudyUid, Timestamp};
 
 /// What a physician makes of a result as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +61,32 @@ impl Opinion {
     /// The opinion of a stable name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|opinion| opinion.as_str() == name)
+    }
+}
+
+/// Whether a finding is there, by the last word on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// It is not.
+    Absent,
+    /// A physician says that the image does not tell.
+    Uncertain,
+}
+
+impl Presence {
+    /// What the model says, or the physician who reviewed it.
+    pub fn of(finding: &Finding, review: Option<&Review>) -> Self {
+        let opinions = review.map_or(&[][..], |review| &review.findings);
+        let about =
+            |one: &&FindingOpinion| (&one.scheme, &one.value) == (&finding.code.scheme, &finding.code.value);
+        let is_present = match opinions.iter().find(about).map(|one| one.opinion) {
+            Some(Opinion::Uncertain) => return Self::Uncertain,
+            Some(Opinion::Disagree) => !finding.is_positive(),
+            Some(Opinion::Agree) | None => finding.is_positive(),
+        };
+        if is_present { Self::Present } else { Self::Absent }
     }
 }
 

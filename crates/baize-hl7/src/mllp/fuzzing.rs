@@ -2,7 +2,6 @@
 //! `cargo fuzz`, which sets `cfg(fuzzing)`.
 
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use super::client::{Answer, Client, ClientConfig};
 use super::connection::serve;
 use super::frame::{Frame, Unframer};
 use super::link::{Link, Patience};
-use super::seen::RecentlySeen;
-use super::server::{Receiver, ServerConfig, Shared};
+use super::metrics::Metrics;
+use super::server::{Inbound, Receiver, ServerConfig, Shared};
 use crate::codec::{Charset, Issue, Limits, Message};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,12 +30,13 @@ struct Glance;
 
 #[async_trait]
 impl Receiver for Glance {
-    async fn receive(&self, message: &Message, warnings: &[Issue], _peer: SocketAddr) -> Receipt {
+    async fn receive(&self, inbound: Inbound<'_>) -> Receipt {
+        let message = inbound.message;
         assert!(
             message.code().is_some() && message.control_id().is_some(),
             "a message without type or control ID"
         );
-        assert!(!warnings.iter().any(Issue::is_error), "a message with an error was passed on");
+        assert!(!inbound.warnings.iter().any(Issue::is_error), "a message with an error was passed on");
         Receipt::Accepted
     }
 }
@@ -65,8 +65,9 @@ pub fn server(conversation: &[u8]) {
     let shared = Shared {
         config,
         receiver: Arc::new(Glance),
-        seen: Arc::new(RecentlySeen::new(4)),
         acknowledger: Acknowledger::new(Arc::new(SystemClock)),
+        clock: Arc::new(SystemClock),
+        metrics: Metrics::default(),
     };
     let answers = block_on(async {
         let (near, far) = tokio::io::duplex(PIPE);

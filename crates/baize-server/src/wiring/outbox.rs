@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::ports::{
-    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _,
+    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _, Takes,
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
 use baize_dicom::filing::Filing;
 use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
-use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
+use baize_outbox::{Backoff, DeliveryService, Destination, NoHospital, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, SqliteLedger};
 use baize_stow::{StowClient, StowConfig};
 use tracing::info;
@@ -67,7 +67,13 @@ pub(super) async fn open(
         },
         drain: Duration::from_secs(config.engine.drain_seconds),
     };
-    let parts = Parts { records: ledger.clone(), spool, clock: Arc::new(SystemClock) };
+    let sources = Sources {
+        studies: ledger.clone(),
+        reviews: ledger.clone(),
+        triage: ledger.clone(),
+        hospital: Arc::new(NoHospital),
+    };
+    let parts = Parts { records: ledger.clone(), spool, sources, clock: Arc::new(SystemClock) };
     let service = Arc::new(DeliveryService::open(parts, settings, destinations).await?);
     let earlier = ledger.owe_earlier(SystemClock.now()).await?;
     if earlier > 0 {
@@ -83,14 +89,17 @@ fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSp
     Destination {
         recipient: Recipient {
             name: OWN_ARCHIVE.into(),
+            takes: Takes::Objects,
             analysed: true,
             refused: false,
             failed: true,
             priors: true,
             commitment: false,
         },
-        renditions: Arc::new(DicomResults { kinds: Kind::USUAL.to_vec() }),
-        courier: Arc::new(filing),
+        way: Way::Objects {
+            renditions: Arc::new(DicomResults { kinds: Kind::USUAL.to_vec() }),
+            courier: Arc::new(filing),
+        },
         concurrency: NonZeroUsize::MIN,
     }
 }
@@ -99,19 +108,22 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
     Ok(Destination {
         recipient: Recipient {
             name: destination.name.clone(),
+            takes: Takes::Objects,
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
             commitment: destination.storage_commitment,
             priors: destination.priors,
         },
-        courier: match &destination.stow {
-            Some(url) => Arc::new(stow(destination, url)?),
-            None => Arc::new(scu(config, destination)?),
+        way: Way::Objects {
+            courier: match &destination.stow {
+                Some(url) => Arc::new(stow(destination, url)?),
+                None => Arc::new(scu(config, destination)?),
+            },
+            renditions: Arc::new(DicomResults {
+                kinds: destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect(),
+            }),
         },
-        renditions: Arc::new(DicomResults {
-            kinds: destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect(),
-        }),
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })

@@ -9,9 +9,13 @@ mod archive;
 mod commitment;
 mod completion;
 mod convert;
+mod fusion;
 mod heat;
+mod hospital;
 mod inquiries;
 mod jobs;
+mod matching;
+mod messages;
 mod outbox;
 mod reader;
 mod readers;
@@ -31,10 +35,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
-    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
-    InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
-    Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
-    StudySummary, TriageEntry, TriageRecords, VisitId,
+    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, FusionDue,
+    FusionRecords, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job, JobId, Ledger, MadeMessage,
+    MessageSettlement, Novelty, ObjectName, OutboxLevel, OutboxRecords, OwedMessage, Recipient,
+    RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies, StudySummary,
+    TriageEntry, TriageRecords, Unacknowledged, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
@@ -58,7 +63,10 @@ pub struct LedgerConfig {
 }
 
 /// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
-/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
+/// [`FusionRecords`], [`OutboxRecords`], [`Inquiries`] and what the HIS tells
+/// ([`Hospital`](baize_core::ports::Hospital), [`HospitalRecords`](baize_core::ports::HospitalRecords),
+/// [`Reconciliation`](baize_core::ports::Reconciliation), [`HospitalWork`](baize_core::ports::HospitalWork),
+/// [`VitalsFeed`](baize_core::ports::VitalsFeed)) in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -209,6 +217,27 @@ impl TriageRecords for SqliteLedger {
 }
 
 #[async_trait]
+impl FusionRecords for SqliteLedger {
+    async fn due_fusion(&self, now: Timestamp) -> Result<Option<FusionDue>, Fault> {
+        self.readers.read(move |db| fusion::due(db, now)).await
+    }
+
+    async fn settle_fusion(&self, due: &FusionDue, again: Option<Timestamp>) -> Result<(), Fault> {
+        let due = due.clone();
+        self.writer.write(move |db| fusion::settle(db, &due, again)).await
+    }
+
+    async fn visits_of_encounter(&self, number: &str) -> Result<Vec<VisitId>, Fault> {
+        let number = number.to_owned();
+        self.readers.read(move |db| fusion::visits(db, &number)).await
+    }
+
+    async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
+        self.readers.read(move |db| fusion::unacknowledged(db, limit)).await
+    }
+}
+
+#[async_trait]
 impl OutboxRecords for SqliteLedger {
     async fn set_recipients(&self, recipients: Vec<Recipient>) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::set_recipients(db, &recipients)).await
@@ -237,6 +266,29 @@ impl OutboxRecords for SqliteLedger {
 
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
+    }
+
+    async fn take_message(&self, destination: &str, now: Timestamp) -> Result<Option<OwedMessage>, Fault> {
+        let destination = destination.to_owned();
+        self.writer.write(move |db| messages::take(db, &destination, now)).await
+    }
+
+    async fn keep_message(
+        &self,
+        delivery: DeliveryId,
+        made: MadeMessage,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writer.write(move |db| messages::keep(db, delivery, &made, now)).await
+    }
+
+    async fn settle_message(
+        &self,
+        delivery: DeliveryId,
+        how: MessageSettlement,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writer.write(move |db| messages::settle(db, delivery, &how, now)).await
     }
 
     async fn take_uncommitted(
