@@ -13,7 +13,7 @@ use super::frame::Frame;
 use super::link::{Link, Patience};
 use crate::codec::{Limits, Message};
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Where and how to send.
@@ -116,7 +116,12 @@ impl Client {
     }
 
     /// Waits for the acknowledgement that settles the message.
-    async fn answer(&self, link: &mut Link<Box<dyn Stream>>, message: &Message, control_id: &str) -> Answer {
+    pub(super) async fn answer(
+        &self,
+        link: &mut Link<Box<dyn Stream>>,
+        message: &Message,
+        control_id: &str,
+    ) -> Answer {
         // Table 0155: with AL an application acknowledgement follows; before it, a commit is no last word.
         let more = message.at("MSH", 16, 1).as_deref() == Some("AL");
         loop {

@@ -6,6 +6,8 @@
 mod ack;
 mod client;
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod key;
 mod link;
 mod metrics;

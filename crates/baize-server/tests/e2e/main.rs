@@ -12,6 +12,7 @@ mod agreement;
 mod cli;
 mod corpus;
 mod deid;
+mod description;
 mod dicomweb;
 mod gate;
 mod harness;
