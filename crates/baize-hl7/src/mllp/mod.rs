@@ -13,6 +13,6 @@ mod server;
 pub(crate) mod frame;
 
 pub use self::ack::{Acknowledger, Receipt};
-pub use self::client::{Answer, Client, ClientConfig};
+pub use self::client::{Answer, Client, ClientConfig, Exchange};
 pub use self::seen::{MessageKey, RecentlySeen, Seen};
 pub use self::server::{Receiver, Server, ServerConfig};
