@@ -15,6 +15,7 @@ use reqwest::{Client, Response, Url};
 use rustls::ClientConfig;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
+use tokio::net::TcpStream;
 
 use crate::secret::{Secret, signature};
 
@@ -56,6 +57,7 @@ pub struct Webhook {
     http: Client,
     url: Url,
     secret: Secret,
+    connect_timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -89,7 +91,22 @@ impl Webhook {
             builder = builder.tls_backend_preconfigured((*tls).clone());
         }
         let http = builder.build().map_err(|error| WebhookError::Client(because(&error)))?;
-        Ok(Self { http, url, secret: config.secret, clock })
+        Ok(Self { http, url, secret: config.secret, connect_timeout: config.connect_timeout, clock })
+    }
+
+    /// Whether somebody listens. Sends nothing: every request would be a message.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn probe(&self) -> Result<(), LinkLost> {
+        // Brackets belong into a URL, not into an address.
+        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        match tokio::time::timeout(self.connect_timeout, TcpStream::connect((host, port))).await {
+            Ok(Ok(_stream)) => Ok(()),
+            Ok(Err(error)) => Err(LinkLost(format!("no connection: {error}"))),
+            Err(_) => Err(LinkLost("no connection in time".to_owned())),
+        }
     }
 
     async fn post(&self, id: &MessageId, message: &Bytes) -> Result<Response, LinkLost> {

@@ -117,6 +117,15 @@ impl Client {
         answered
     }
 
+    /// Whether somebody listens, and speaks TLS where that is wanted. Sends nothing: MLLP has no question of its own.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn probe(&self) -> Result<(), String> {
+        self.connect().await?.close().await;
+        Ok(())
+    }
+
     async fn connect(&self) -> Result<Link<Box<dyn Stream>>, String> {
         let config = &self.config;
         let connect = async {

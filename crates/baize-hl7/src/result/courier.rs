@@ -26,7 +26,7 @@ impl MllpCourier {
 #[async_trait]
 impl MessageCourier for MllpCourier {
     async fn send(&self, _id: &MessageId, _: Lane, message: &Bytes) -> Result<MessageAnswer, LinkLost> {
-        let limits = Limits { max_bytes: OWN, ..Limits::default() };
+        let limits = Limits { max_bytes: OWN, max_segments: OWN, ..Limits::default() };
         let Ok(parsed) = Message::parse(message, &limits) else {
             let why = "what was kept is no HL7 message".to_owned();
             return Ok(MessageAnswer::Refused(String::new(), why));

@@ -20,4 +20,5 @@ mod wording;
 
 pub use self::codes::{Codes, CodesError};
 pub use self::courier::MllpCourier;
+pub use self::row::utc_offset;
 pub use self::wording::{Acknowledgement, OruConfig, OruWording, Party};

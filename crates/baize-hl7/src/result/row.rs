@@ -82,6 +82,11 @@ fn escaped(text: &str) -> String {
     escape(text, &Delimiters::default())
 }
 
+/// Reads an offset such as `+08:00` or `-03:30`.
+pub fn utc_offset(text: &str) -> Option<UtcOffset> {
+    UtcOffset::parse(text, format_description!("[offset_hour sign:mandatory]:[offset_minute]")).ok()
+}
+
 /// `20260315173000+0800`.
 pub(super) fn moment(at: Timestamp, offset: UtcOffset) -> String {
     let seconds = i64::try_from(at.as_micros() / 1_000_000).unwrap_or(i64::MAX);
@@ -114,6 +119,15 @@ mod tests {
         let row = Row::new("OBX").raw(1, "1").text(3, "a|b^c\\").parts(5, &["x", "", "", ""]).raw(7, "");
         assert_eq!(row.end(), r"OBX|1||a\F\b\S\c\E\||x");
         assert_eq!(Row::new("PID").end(), "PID");
+    }
+
+    #[test]
+    fn offsets_are_read_or_refused() {
+        assert_eq!(utc_offset("+08:00"), UtcOffset::from_hms(8, 0, 0).ok());
+        assert_eq!(utc_offset("-03:30"), UtcOffset::from_hms(-3, -30, 0).ok());
+        for bad in ["", "CST", "8", "08:00", "+8", "+0800", "+08:00 ", "+99:00"] {
+            assert_eq!(utc_offset(bad), None, "{bad}");
+        }
     }
 
     #[test]

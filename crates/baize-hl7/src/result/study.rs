@@ -1,7 +1,7 @@
 //! A study's results.
 
 use baize_core::ports::{InstanceRecord, Order, Presence, Review, StudyResult, Verdict};
-use baize_core::{Fault, Finding, ModelRef, Outcome, Population, Report, Timestamp};
+use baize_core::{Fault, Finding, Language, ModelRef, Outcome, Population, Report, Timestamp};
 
 use super::codes::{Code, Sentence};
 use super::patient;
@@ -142,8 +142,9 @@ impl Study<'_> {
         let (texts, language) = (&config.codes.texts, config.language);
         let review = self.result.review_of(report);
         let because = |what: &Sentence, fault: &Fault| {
-            let told = fault.told(language);
-            format!("{}: {}: {told}", what.get(language), fault.code.title(language))
+            let colon = if language == Language::Chinese { "：" } else { ": " };
+            let told = [what.get(language), fault.code.title(language), &fault.told(language)];
+            told.join(colon)
         };
         match &report.outcome {
             Outcome::Refused(fault) => {
