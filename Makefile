@@ -12,7 +12,7 @@ PEERS := deploy/requirements-peers.txt
 # What only tests need is large, so the demo does without.
 TESTLIB := $(TOOLS)/py-test
 TEST_PEERS := deploy/requirements-test-peers.txt
-# A viewer and a driver for the browser.
+# A viewer, a driver for the browser, HL7 v2 peers.
 NODELIB := $(TOOLS)/node
 VIEWER_PEERS := deploy/viewer-peers.txt
 

@@ -11,7 +11,7 @@ use utoipa::openapi::{
 };
 
 use crate::access::Group;
-use crate::dto::{CompletedDto, LaggedDto, ProblemDto, ReceivedDto, ReportedDto};
+use crate::dto::{CompletedDto, LaggedDto, ProblemDto, ReceivedDto, ReportedDto, TriageRaisedDto};
 use crate::routes;
 
 /// The OpenAPI description of every route that [`router`](crate::router) serves.
@@ -38,6 +38,7 @@ pub fn openapi() -> OpenApi {
         .schema_from::<ReceivedDto>()
         .schema_from::<ReportedDto>()
         .schema_from::<CompletedDto>()
+        .schema_from::<TriageRaisedDto>()
         .schema_from::<LaggedDto>()
         .schema_from::<ProblemDto>()
         .build();

@@ -93,6 +93,9 @@ pub struct LabelFile {
     pub meaning: TextFile,
     /// Positive from this calibrated probability on.
     pub threshold: f32,
+    /// Critical from this calibrated probability on: somebody must look at once. Absent: never critical.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical_threshold: Option<f32>,
 }
 
 /// What the model may be shown. All terms are upper case, as DICOM's Defined Terms.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baize_core::ports::{Consignment, Courier, Delivery, ObjectName, PeerAnswer, Rendition, Renditions, Settlement};
+use baize_core::ports::{
+    Consignment, Courier, Delivery, ObjectName, PeerAnswer, Rendition, Renditions, Settlement,
+};
 use baize_core::{ErrorClass, ErrorCode, Fault, Outcome, Timestamp};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
@@ -197,7 +199,10 @@ impl DeliveryService {
             }
             Settlement::Waiting { status, .. } => {
                 let attempts = delivery.attempts;
-                warn!(delivery = id, destination, study, object, status, attempts, "delivery failed, will be tried again");
+                warn!(
+                    delivery = id,
+                    destination, study, object, status, attempts, "delivery failed, will be tried again"
+                );
             }
             Settlement::Untried => {}
         }

@@ -138,7 +138,10 @@ impl DeliveryService {
                 error!(delivery = id, destination, answer, "message refused");
             }
             MessageSettlement::Waiting { answer, .. } => {
-                warn!(delivery = id, destination, answer, attempts, "message not delivered, will be tried again");
+                warn!(
+                    delivery = id,
+                    destination, answer, attempts, "message not delivered, will be tried again"
+                );
             }
             MessageSettlement::Covered { .. } => {
                 debug!(delivery = id, destination, "the peer knows already what the message would tell");

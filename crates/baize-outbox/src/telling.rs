@@ -1,11 +1,11 @@
 //! What a message tells, compared with what its destination was told before.
 
-use baize_core::ports::{HisPatient, Presence, Standing, StudyResult, Telling, Told, Verdict};
+use baize_core::ports::{HisPatient, Presence, Standing, StudyResult, Telling, ToldBefore, Verdict};
 use baize_core::{Fault, Outcome, Population, Report};
 use sha2::{Digest as _, Sha256};
 
 /// What a message about this result tells a destination that was told that before; gives the result its standing.
-pub(crate) fn assess(result: &mut StudyResult, told: Option<&Told>) -> Telling {
+pub(crate) fn assess(result: &mut StudyResult, told: Option<&ToldBefore>) -> Telling {
     let whole = result.summary.arrival.complete.is_some() && result.summary.progress.pending == 0;
     let (results, corrections) = (results(result), corrections(result));
     result.standing = standing(whole && is_signed(result), &results, &corrections, told);
@@ -21,8 +21,8 @@ fn is_signed(result: &StudyResult) -> bool {
     analysed.peek().is_some() && analysed.all(signed)
 }
 
-fn standing(signed: bool, results: &[u8; 32], corrections: &[u8; 32], told: Option<&Told>) -> Standing {
-    let Some(Told { last, was_final }) = told else {
+fn standing(signed: bool, results: &[u8; 32], corrections: &[u8; 32], told: Option<&ToldBefore>) -> Standing {
+    let Some(ToldBefore { last, was_final }) = told else {
         return if signed { Standing::Final } else { Standing::Preliminary };
     };
     // The result of one more image corrects nothing while more was expected.
@@ -152,9 +152,13 @@ fn content(result: &StudyResult, results: &[u8; 32]) -> [u8; 32] {
 
 fn patient(parts: &mut Parts, patient: &HisPatient) {
     parts.text(&patient.id);
-    for fact in
-        [&patient.issuer, &patient.national_id, &patient.family_name, &patient.given_name, &patient.birth_date]
-    {
+    for fact in [
+        &patient.issuer,
+        &patient.national_id,
+        &patient.family_name,
+        &patient.given_name,
+        &patient.birth_date,
+    ] {
         parts.maybe(fact.as_deref());
     }
 }
@@ -167,7 +171,13 @@ fn reports(result: &StudyResult) -> impl Iterator<Item = &Report> {
 mod tests {
     use super::*;
 
-    fn told(standing: Standing, whole: bool, results: u8, corrections: u8, was_final: bool) -> Option<Told> {
+    fn told(
+        standing: Standing,
+        whole: bool,
+        results: u8,
+        corrections: u8,
+        was_final: bool,
+    ) -> Option<ToldBefore> {
         let last = Telling {
             standing,
             whole,
@@ -175,7 +185,7 @@ mod tests {
             results: [results; 32],
             corrections: [corrections; 32],
         };
-        Some(Told { last, was_final })
+        Some(ToldBefore { last, was_final })
     }
 
     #[test]
@@ -186,7 +196,12 @@ mod tests {
             ("nothing was told", false, None, Preliminary),
             ("nothing was told, and it is signed", true, None, Final),
             ("the same", false, told(Preliminary, true, 1, 1, false), Preliminary),
-            ("one more image while more was expected", false, told(Preliminary, false, 0, 1, false), Preliminary),
+            (
+                "one more image while more was expected",
+                false,
+                told(Preliminary, false, 0, 1, false),
+                Preliminary,
+            ),
             ("one more image in a whole study", false, told(Preliminary, true, 0, 1, false), Corrected),
             ("a physician's correction", false, told(Preliminary, false, 0, 0, false), Corrected),
             ("corrected before, and the same", false, told(Corrected, true, 1, 1, false), Corrected),

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Encounter, InstanceRecord, LinkLost, RecordedReview, Review, StudyContext, StudySummary, TriageEntry, VisitId,
+    Encounter, InstanceRecord, LinkLost, RecordedReview, Review, StudyContext, StudySummary, TriageEntry,
+    VisitId,
 };
 use crate::{Fault, Lane, Report, StudyUid, Timestamp};
 
@@ -149,7 +150,8 @@ impl StudyResult {
     /// The last word of a physician on a report.
     pub fn review_of(&self, report: &Report) -> Option<&Review> {
         let about = |recorded: &&RecordedReview| {
-            recorded.review.sop == report.instance.sop && Some(&recorded.review.model) == report.model.as_ref()
+            recorded.review.sop == report.instance.sop
+                && Some(&recorded.review.model) == report.model.as_ref()
         };
         self.reviews.iter().filter(about).max_by_key(|recorded| recorded.sequence).map(|last| &last.review)
     }

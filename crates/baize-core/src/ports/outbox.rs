@@ -227,12 +227,12 @@ pub struct OwedMessage {
     /// The message as it was made at an earlier attempt; `None` where it is still to be made.
     pub made: Option<(MessageId, Bytes)>,
     /// What the destination has acknowledged about the study before; `None` where nothing, and for a visit.
-    pub told: Option<Told>,
+    pub told: Option<ToldBefore>,
 }
 
 /// What a destination has been told of a study.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ToldBefore {
     /// By the last message that it has acknowledged; whole also where the study has become so since.
     pub last: Telling,
     /// One of its messages told it as signed by a physician.

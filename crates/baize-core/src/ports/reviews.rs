@@ -79,9 +79,8 @@ impl Presence {
     /// What the model says, or the physician who reviewed it.
     pub fn of(finding: &Finding, review: Option<&Review>) -> Self {
         let opinions = review.map_or(&[][..], |review| &review.findings);
-        let about = |one: &&FindingOpinion| {
-            (&one.scheme, &one.value) == (&finding.code.scheme, &finding.code.value)
-        };
+        let about =
+            |one: &&FindingOpinion| (&one.scheme, &one.value) == (&finding.code.scheme, &finding.code.value);
         let is_present = match opinions.iter().find(about).map(|one| one.opinion) {
             Some(Opinion::Uncertain) => return Self::Uncertain,
             Some(Opinion::Disagree) => !finding.is_positive(),

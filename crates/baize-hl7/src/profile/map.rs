@@ -54,11 +54,16 @@ impl Profile {
         let code = message.code().unwrap_or_default();
         // Before 2.3 the event may stand in EVN alone.
         let event = message.event().or_else(|| message.at("EVN", 1, 1)).unwrap_or_default();
+        let (code, event) = (code.to_ascii_uppercase(), event.to_ascii_uppercase());
         let wanted = format!("{code}^{event}");
-        let rule = self.messages.iter().find(|rule| rule.message_type == wanted);
+        let begins = format!("{code}^");
+        let rule = self.messages.iter().find(|rule| rule.message_type == wanted).or_else(|| {
+            // Old senders write `ORM` and `ORU`: where only one event of the code is read, it can be no other.
+            let mut of_code = self.messages.iter().filter(|rule| rule.message_type.starts_with(&begins));
+            of_code.next().filter(|_| event.is_empty() && of_code.next().is_none())
+        });
         rule.map(|rule| rule.reading).ok_or_else(|| {
             let at = Position::field("MSH", 1, 9);
-            let begins = format!("{code}^");
             if self.messages.iter().any(|rule| rule.message_type.starts_with(&begins)) {
                 Issue::error(Code::UnsupportedEvent, at, "the profile does not read this event")
             } else {

@@ -21,6 +21,73 @@ async fn split_and_glued_frames_are_each_answered_in_order() {
 }
 
 #[tokio::test]
+async fn ten_frames_in_one_write_are_answered_one_by_one() {
+    let server = Running::start(|_| {}).await;
+    let mut socket = server.socket().await;
+    let ids: Vec<String> = (0..10).map(|number| format!("{number}-0")).collect();
+    socket.write(&ids.iter().flat_map(|id| framed(&message(id))).collect::<Vec<u8>>()).await;
+    for id in &ids {
+        assert_eq!(socket.answer().await, pair("AA", id));
+    }
+    assert_eq!(server.memory.kept(), ids);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn frames_whose_end_is_not_quite_right_are_answered() {
+    let server = Running::start(|_| {}).await;
+    let mut socket = server.socket().await;
+    let without_cr = |id: &str| [b"\x0b".as_slice(), &message(id), b"\x1c"].concat();
+    // The sender waits for its answer, sends nothing more, and later a carriage return after all.
+    socket.write(&without_cr("1")).await;
+    assert_eq!(socket.answer().await, pair("AA", "1"));
+    socket.write(&[b"\r".to_vec(), framed(&message("2"))].concat()).await;
+    assert_eq!(socket.answer().await, pair("AA", "2"));
+    // Glued; and with a line feed.
+    socket.write(&[without_cr("3"), without_cr("4"), b"\n".to_vec(), framed(&message("5"))].concat()).await;
+    for id in ["3", "4", "5"] {
+        assert_eq!(socket.answer().await, pair("AA", id));
+    }
+    // Not ended at all, then begun anew.
+    socket.write(&[b"\x0b".to_vec(), message("6"), framed(&message("7"))].concat()).await;
+    assert_eq!(socket.answer().await, pair("AA", "7"));
+    assert_eq!(server.memory.kept(), ["1", "2", "3", "4", "5", "7"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_acknowledgements_that_are_asked_for_are_sent() {
+    let server = Running::start(|_| {}).await;
+    let mut socket = server.socket().await;
+    let mut number = 0;
+    for (accept, application, expected) in [
+        ("", "", [&["AA"][..], &["AE"], &["AR"]]),
+        ("AL", "NE", [&["CA"], &["CE"], &["CR"]]),
+        ("AL", "", [&["CA"], &["CE"], &["CR"]]),
+        ("NE", "AL", [&["AA"], &["AE"], &["AR"]]),
+        ("AL", "AL", [&["CA", "AA"], &["CE", "AE"], &["CR", "AR"]]),
+        ("ER", "NE", [&[], &["CE"], &["CR"]]),
+        ("SU", "NE", [&["CA"], &[], &[]]),
+        ("ER", "SU", [&["AA"], &["CE"], &["CR"]]),
+        ("NE", "NE", [&[], &[], &[]]),
+    ] {
+        for (prefix, codes) in ["A", "E", "R"].into_iter().zip(expected) {
+            number += 1;
+            let (id, next) = (format!("{prefix}{number}"), format!("next{number}"));
+            let text = String::from_utf8(message(&id)).unwrap();
+            let asked = text.replace("|P|2.5.1", &format!("|P|2.5.1|||{accept}|{application}"));
+            // What is not answered is told by the answer to the message behind it.
+            socket.write(&[framed(asked.as_bytes()), framed(&message(&next))].concat()).await;
+            for code in codes {
+                assert_eq!(socket.answer().await, pair(code, &id), "{accept} {application}");
+            }
+            assert_eq!(socket.answer().await, pair("AA", &next), "{accept} {application} {prefix}");
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn garbage_between_frames_is_passed_over() {
     let server = Running::start(|_| {}).await;
     let mut socket = server.socket().await;
@@ -69,7 +136,7 @@ async fn an_acknowledgement_is_not_answered() {
 async fn a_connection_cut_within_a_frame_leaves_nothing_behind() {
     let server = Running::start(|_| {}).await;
     let frame = framed(&message("1"));
-    for cut in [1, frame.len() / 2, frame.len() - 1] {
+    for cut in [1, frame.len() / 2, frame.len() - 2] {
         let mut socket = server.socket().await;
         socket.write(&frame[..cut]).await;
         drop(socket);

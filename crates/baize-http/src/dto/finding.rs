@@ -254,6 +254,12 @@ pub(crate) struct FindingDto {
     threshold: f32,
     /// `probability >= threshold`. Without weight where `population.validated` is false.
     positive: bool,
+    /// The cut of this model version from which on somebody must look at once; null where the version has none.
+    #[schema(example = 0.8)]
+    critical_threshold: Option<f32>,
+    /// `probability >= critical_threshold`; false where there is none. Without weight where `population.validated` is
+    /// false.
+    critical: bool,
     /// Where the evidence is strongest; null where the model did not localise.
     r#box: Option<BoxDto>,
     /// Where its heat map is as numbers, relative to the server; null where there is none.
@@ -274,6 +280,8 @@ impl FindingDto {
             probability: finding.probability,
             threshold: finding.threshold,
             positive: finding.is_positive(),
+            critical_threshold: finding.critical,
+            critical: finding.is_critical(),
             r#box: finding.region.map(BoxDto::of),
             heat: stored.filter(|_| finding.heat.is_some()).map(heat),
         }

@@ -15,7 +15,7 @@ mod study;
 mod time;
 mod triage;
 
-pub(crate) use event::{CompletedDto, LaggedDto, ReceivedDto, ReportedDto};
+pub(crate) use event::{CompletedDto, LaggedDto, ReceivedDto, ReportedDto, TriageRaisedDto};
 pub(crate) use finding::{InferDto, InstanceFindingsDto, NoticesDto, ResultDto, StudyFindingsDto};
 pub(crate) use health::{LiveDto, ModelDto, ReadyDto, VersionDto};
 pub(crate) use heat::HeatDto;

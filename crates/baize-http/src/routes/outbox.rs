@@ -71,8 +71,9 @@ pub(crate) async fn retry(
     let delivery =
         retried.ok_or_else(|| Problem::new(ErrorCode::NotFound, "id: there is no such delivery"))?;
     if matches!(delivery.state, DeliveryState::Acknowledged | DeliveryState::Covered) {
-        let problem =
-            Problem::invalid("id: the peer has acknowledged what this delivery brings; there is nothing to retry");
+        let problem = Problem::invalid(
+            "id: the peer has acknowledged what this delivery brings; there is nothing to retry",
+        );
         let mut response = problem.into_response();
         *response.status_mut() = StatusCode::CONFLICT;
         return Ok(response);

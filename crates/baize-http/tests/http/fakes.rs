@@ -202,6 +202,7 @@ pub(crate) fn analysed() -> Outcome {
             code: Coded { scheme: "SCT".into(), value: "233604007".into(), meaning },
             probability: 0.875,
             threshold: 0.5,
+            critical: Some(0.875),
             region: Some(PixelBox { x: 1, y: 2, width: 3, height: 4 }),
             heat: Some(heat()),
         }],

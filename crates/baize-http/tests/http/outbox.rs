@@ -1,8 +1,8 @@
 //! The outbox as integrators see it.
 
 use baize_core::ports::{
-    Cause, Delivery, DeliveryId, DeliveryState, Freight, MessageFreight, MessageId, ObjectFreight, ObjectName,
-    Standing, SubjectKey, VisitId,
+    Cause, Delivery, DeliveryId, DeliveryState, Freight, MessageFreight, MessageId, ObjectFreight,
+    ObjectName, Standing, SubjectKey, VisitId,
 };
 use serde_json::{Value, json};
 

@@ -228,7 +228,7 @@ impl Hospital {
             .await
             .unwrap()
             .into_iter()
-            .map(|delivery| delivery.object().unwrap().instance.study.as_str().to_owned())
+            .filter_map(|delivery| Some(delivery.object()?.instance.study.as_str().to_owned()))
             .collect();
         studies.sort();
         studies.dedup();

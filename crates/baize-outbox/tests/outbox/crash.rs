@@ -76,7 +76,10 @@ async fn a_killed_sender_loses_nothing_and_claims_nothing() {
     let sent: HashSet<String> = peer.received().into_iter().collect();
     for delivery in hospital.deliveries().await {
         let claimed = delivery.state == DeliveryState::Acknowledged;
-        assert!(!claimed || sent.contains(&object_name(&delivery).unwrap().sop_instance), "claimed but not sent");
+        assert!(
+            !claimed || sent.contains(&object_name(&delivery).unwrap().sop_instance),
+            "claimed but not sent"
+        );
     }
     let courier = Arc::new(scu(peer.address, PATIENT));
     let service = hospital.service(CLASSES, vec![destination("pacs", 1, courier)]).await;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::ports::DeliveryState::{Acknowledged, Covered, Pending, Refused, Waiting};
 use baize_core::ports::{
-    DeliveryState, LinkLost, MessageAnswer, MessageCourier, MessageId, Outbox, Presence, Recipient, Subject, Takes,
-    TriageEntry, TriageRecords, TriageStep, Verdict, VisitId, Wording,
+    DeliveryState, LinkLost, MessageAnswer, MessageCourier, MessageId, Outbox, Presence, Recipient, Subject,
+    Takes, TriageEntry, TriageRecords, TriageStep, Verdict, VisitId, Wording,
 };
 use baize_core::{Clock, ErrorCode, Fault, Lane, Outcome, Timestamp};
 use baize_outbox::{DeliveryService, Destination, Way};
@@ -252,7 +252,10 @@ async fn a_message_is_never_given_up_and_an_alarm_says_that_it_waits() {
     }
     assert_eq!(scene.states().await, [Waiting]);
     scene.service.observe().await;
-    assert_eq!(scene.service.warnings(), ["1 results wait for destination his, the oldest for 86400 minutes"]);
+    assert_eq!(
+        scene.service.warnings(),
+        ["1 results wait for destination his, the oldest for 86400 minutes"]
+    );
     scene.deliver().await;
     scene.service.observe().await;
     assert_eq!(scene.service.warnings(), ["destination his refused 1 results: see /v1/outbox"]);
@@ -333,11 +336,9 @@ impl Wording for Speechless {
 
 #[tokio::test]
 async fn what_cannot_be_worded_is_never_called_sent() {
-    for (code, expected) in [
-        (Some(ErrorCode::Internal), Refused),
-        (None, Refused),
-        (Some(ErrorCode::StorageFailed), Waiting),
-    ] {
+    for (code, expected) in
+        [(Some(ErrorCode::Internal), Refused), (None, Refused), (Some(ErrorCode::StorageFailed), Waiting)]
+    {
         let folder = TempDir::new().unwrap();
         let hospital = Hospital::open(folder.path());
         let receiver = Receiver::default();

@@ -343,7 +343,11 @@ async fn pynetdicom_answers_are_reported_truthfully() {
         service.deliver_due("pacs").await.unwrap();
         let delivery = hospital.deliveries().await.remove(0);
         assert_eq!(delivery.state, state, "{status}");
-        assert_eq!(delivery.object().unwrap().status, Some(u16::from_str_radix(status, 16).unwrap()), "{status}");
+        assert_eq!(
+            delivery.object().unwrap().status,
+            Some(u16::from_str_radix(status, 16).unwrap()),
+            "{status}"
+        );
         assert_eq!(delivery.comment.as_deref(), (status != "0000").then_some("as told"), "{status}");
         hospital.wait_out();
         let again = service.deliver_due("pacs").await.unwrap();

@@ -262,7 +262,10 @@ async fn what_waits_too_long_is_an_alarm_until_it_is_gone() {
     assert_eq!(service.warnings(), ["destination pacs refused 1 results: see /v1/outbox"]);
     assert_eq!(metric("baize_outbox_alarm{destination=\"pacs\"}"), "0");
     assert_eq!(metric("baize_outbox_refused{destination=\"pacs\"}"), "1");
-    let attempts =
-        |result| metric(&format!("baize_outbox_attempts_total{{destination=\"pacs\",kind=\"object\",result=\"{result}\"}}"));
+    let attempts = |result| {
+        metric(&format!(
+            "baize_outbox_attempts_total{{destination=\"pacs\",kind=\"object\",result=\"{result}\"}}"
+        ))
+    };
     assert_eq!(["acknowledged", "refused", "failed"].map(attempts), ["1", "1", "1"]);
 }

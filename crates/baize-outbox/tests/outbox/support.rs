@@ -71,7 +71,7 @@ impl Renditions for SyntheticResults {
 fn finding(probability: f32) -> Finding {
     let meaning = Text { zh: "肺炎".into(), en: "Pneumonia".into() };
     let code = Coded { scheme: "SCT".into(), value: "233604007".into(), meaning };
-    Finding { code, probability, threshold: 0.5, region: None, heat: None }
+    Finding { code, probability, threshold: 0.5, critical: None, region: None, heat: None }
 }
 
 /// Ledger, spool and clock.

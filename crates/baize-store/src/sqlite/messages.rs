@@ -2,7 +2,7 @@
 
 use baize_core::ports::{
     Cause, DeliveryId, DeliveryState, MadeMessage, MessageId, MessageSettlement, OwedMessage, Standing,
-    Telling, Told, TriageEntry,
+    Telling, ToldBefore, TriageEntry,
 };
 use baize_core::{ErrorCode, Lane, Timestamp};
 use bytes::Bytes;
@@ -192,7 +192,7 @@ fn made(db: &Connection, delivery: i64) -> Result<Option<(MessageId, Bytes)>, Tr
 }
 
 /// What was acknowledged last is what was made last: a study's messages go one by one.
-fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<Told>, Trouble> {
+fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<ToldBefore>, Trouble> {
     db.prepare_cached(
         "SELECT told.standing, told.content, told.results, told.corrections,
                 told.whole OR EXISTS (
@@ -208,7 +208,7 @@ fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<Told>, 
           LIMIT 1",
     )?
     .query_and_then(params![study, destination], |row| {
-        Ok(Told { last: telling(row)?, was_final: row.get("was_final")? })
+        Ok(ToldBefore { last: telling(row)?, was_final: row.get("was_final")? })
     })?
     .next()
     .transpose()
@@ -290,7 +290,8 @@ pub(super) fn settle(
         .execute(params![id.0, state.as_str(), next, answer, comment, micros(now), whole])?;
     if settled == 1 && state == DeliveryState::Acknowledged {
         // It holds patient data, and nobody needs it any more.
-        db.prepare_cached("UPDATE outgoing_message SET payload = NULL WHERE delivery_id = ?1")?.execute([id.0])?;
+        db.prepare_cached("UPDATE outgoing_message SET payload = NULL WHERE delivery_id = ?1")?
+            .execute([id.0])?;
     }
     Ok(())
 }

@@ -9,9 +9,12 @@ mod archive;
 mod commitment;
 mod completion;
 mod convert;
+mod fusion;
 mod heat;
+mod hospital;
 mod inquiries;
 mod jobs;
+mod matching;
 mod messages;
 mod outbox;
 mod reader;
@@ -32,10 +35,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
-    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
-    InquiryKind, InstanceRecord, Job, JobId, Ledger, MadeMessage, MessageSettlement, Novelty, ObjectName,
-    OutboxLevel, OutboxRecords, OwedMessage, Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
-    StudySummary, TriageEntry, TriageRecords, VisitId,
+    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, FusionDue,
+    FusionRecords, Inquiries, Inquiry, InquiryKind, InstanceRecord, Job, JobId, Ledger, MadeMessage,
+    MessageSettlement, Novelty, ObjectName, OutboxLevel, OutboxRecords, OwedMessage, Recipient,
+    RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies, StudySummary,
+    TriageEntry, TriageRecords, Unacknowledged, VisitId,
 };
 use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
 
@@ -59,7 +63,10 @@ pub struct LedgerConfig {
 }
 
 /// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
-/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
+/// [`FusionRecords`], [`OutboxRecords`], [`Inquiries`] and what the HIS tells
+/// ([`Hospital`](baize_core::ports::Hospital), [`HospitalRecords`](baize_core::ports::HospitalRecords),
+/// [`Reconciliation`](baize_core::ports::Reconciliation), [`HospitalWork`](baize_core::ports::HospitalWork),
+/// [`VitalsFeed`](baize_core::ports::VitalsFeed)) in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -206,6 +213,27 @@ impl TriageRecords for SqliteLedger {
     async fn history(&self, visit: &VisitId) -> Result<Vec<TriageEntry>, Fault> {
         let visit = visit.clone();
         self.readers.read(move |db| triage::history(db, &visit)).await
+    }
+}
+
+#[async_trait]
+impl FusionRecords for SqliteLedger {
+    async fn due_fusion(&self, now: Timestamp) -> Result<Option<FusionDue>, Fault> {
+        self.readers.read(move |db| fusion::due(db, now)).await
+    }
+
+    async fn settle_fusion(&self, due: &FusionDue, again: Option<Timestamp>) -> Result<(), Fault> {
+        let due = due.clone();
+        self.writer.write(move |db| fusion::settle(db, &due, again)).await
+    }
+
+    async fn visits_of_encounter(&self, number: &str) -> Result<Vec<VisitId>, Fault> {
+        let number = number.to_owned();
+        self.readers.read(move |db| fusion::visits(db, &number)).await
+    }
+
+    async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
+        self.readers.read(move |db| fusion::unacknowledged(db, limit)).await
     }
 }
 

@@ -35,7 +35,6 @@ macro_rules! select_delivery {
     };
 }
 
-
 pub(super) fn set_recipients(db: &Connection, recipients: &[Recipient]) -> Result<(), Trouble> {
     db.execute("DELETE FROM recipient", [])?;
     let mut insert = db.prepare_cached(
@@ -48,9 +47,8 @@ pub(super) fn set_recipients(db: &Connection, recipients: &[Recipient]) -> Resul
             Takes::Objects => ("objects", false, false),
             Takes::Messages { studies, triage } => ("messages", studies, triage),
         };
-        insert.execute(params![
-            name, analysed, refused, failed, priors, commitment, takes, studies, triage
-        ])?;
+        insert
+            .execute(params![name, analysed, refused, failed, priors, commitment, takes, studies, triage])?;
     }
     Ok(())
 }

@@ -20,12 +20,15 @@ pub(super) fn check(report: &Report) -> Result<(), Fault> {
         return Err(mistake("the gate's probability is not within 0 and 1"));
     }
     let Outcome::Analysed { findings, .. } = &report.outcome else { return Ok(()) };
-    let sound =
-        |finding: &Finding| (0.0..=1.0).contains(&finding.probability) && finding.threshold.is_finite();
+    let sound = |finding: &Finding| {
+        (0.0..=1.0).contains(&finding.probability)
+            && finding.threshold.is_finite()
+            && finding.critical.is_none_or(|cut| cut > finding.threshold && cut <= 1.0)
+    };
     if findings.iter().all(sound) {
         return Ok(());
     }
-    Err(mistake("a finding's probability is not within 0 and 1, or its threshold is no number"))
+    Err(mistake("a finding's probability is not within 0 and 1, or a threshold of it is none"))
 }
 
 pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<(), Trouble> {
@@ -80,8 +83,8 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
 fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result<(), Trouble> {
     let mut insert = db.prepare_cached(
         "INSERT INTO finding (report_id, ordinal, scheme, code, meaning_zh, meaning_en, probability, threshold,
-                              box_x, box_y, box_width, box_height)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                              box_x, box_y, box_width, box_height, critical)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for (ordinal, finding) in (0_i64..).zip(findings) {
         let code = &finding.code;
@@ -99,6 +102,7 @@ fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result
             region.map(|region| region.y),
             region.map(|region| region.width),
             region.map(|region| region.height),
+            finding.critical,
         ])?;
         if let Some(map) = &finding.heat {
             heat::insert(db, report, ordinal, map)?;
@@ -208,6 +212,7 @@ fn findings(db: &Connection, report: i64) -> Result<Vec<Finding>, Trouble> {
             code: Coded { scheme: row.get("scheme")?, value: row.get("code")?, meaning },
             probability: row.get("probability")?,
             threshold: row.get("threshold")?,
+            critical: row.get("critical")?,
             region,
             heat: heat::read(row)?,
         })

@@ -21,7 +21,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_commitment.sql"),
     include_str!("../../migrations/0009_gate.sql"),
     include_str!("../../migrations/0010_heat.sql"),
+    include_str!("../../migrations/0011_hospital.sql"),
+    include_str!("../../migrations/0012_matching.sql"),
     include_str!("../../migrations/0013_messages.sql"),
+    include_str!("../../migrations/0016_fusion.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
@@ -167,12 +170,14 @@ mod tests {
             let mut statement = connection.prepare(sql).unwrap();
             let columns = statement.column_count();
             let text = |row: &rusqlite::Row<'_>| {
-                let cell = |index| row.get::<_, rusqlite::types::Value>(index).map(|cell| format!("{cell:?}"));
+                let cell =
+                    |index| row.get::<_, rusqlite::types::Value>(index).map(|cell| format!("{cell:?}"));
                 (0..columns).map(cell).collect::<rusqlite::Result<Vec<_>>>().map(|cells| cells.join(" "))
             };
             statement.query_map([], text).unwrap().map(Result::unwrap).collect()
         };
-        let deliveries = "SELECT id, destination, report_id, ordinal, study_id, lane, sop_class, sop_instance, state,
+        let deliveries =
+            "SELECT id, destination, report_id, ordinal, study_id, lane, sop_class, sop_instance, state,
                                  attempts, created_at, changed_at, next_attempt_at, status, comment
                             FROM delivery ORDER BY id";
         let commitments = "SELECT * FROM commitment";

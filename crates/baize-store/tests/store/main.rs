@@ -9,6 +9,8 @@ mod archive;
 mod conformance;
 mod crash;
 mod fixtures;
+mod fusion;
 mod histories;
+mod hospital;
 mod spool;
 mod sqlite;

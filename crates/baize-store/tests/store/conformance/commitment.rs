@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use baize_core::Timestamp;
 use baize_core::ports::{
-    CommitmentAnswer, Delivery, DeliveryQuery, DeliveryState, ObjectName, Recipient, Settlement,
-    Takes,
+    CommitmentAnswer, Delivery, DeliveryQuery, DeliveryState, ObjectName, Recipient, Settlement, Takes,
 };
 
 use super::{Store, admit, take_one};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use baize_core::ports::{
     Admission, Cause, Delivery, DeliveryId, DeliveryQuery, DeliveryState, MadeMessage, MessageId,
-    MessageSettlement, OwedMessage, Recipient, Review, Silence, Standing, SubjectKey, Takes, Telling, Told,
-    TriageEntry, Verdict,
+    MessageSettlement, OwedMessage, Recipient, Review, Silence, Standing, SubjectKey, Takes, Telling,
+    ToldBefore, TriageEntry, Verdict,
 };
 use baize_core::{ErrorCode, Fault, Lane, Outcome, Population, Timestamp};
 
@@ -150,10 +150,7 @@ pub(crate) async fn reviews_that_sign_or_correct_are_told(store: Arc<impl Store>
 }
 
 pub(crate) async fn each_step_of_a_visit_is_told_in_its_order(store: Arc<impl Store>) {
-    store
-        .set_recipients(vec![told_of("his", true, true), told_of("imaging", true, false)])
-        .await
-        .unwrap();
+    store.set_recipients(vec![told_of("his", true, true), told_of("imaging", true, false)]).await.unwrap();
     for (sequence, level_cn) in [(1, 4), (2, 3)] {
         store.append(TriageEntry { level_cn, ..triage_entry(1, sequence) }).await.unwrap();
     }
@@ -209,7 +206,10 @@ pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(st
     assert_eq!(store.resume_interrupted().await.unwrap(), 1);
     let third = take(&*store, NOW).await.unwrap();
     assert_eq!((third.made, third.delivery.attempts), (bytes, 3));
-    store.settle_message(id, MessageSettlement::Acknowledged { answer: String::new() }, NOW).await.unwrap_err();
+    store
+        .settle_message(id, MessageSettlement::Acknowledged { answer: String::new() }, NOW)
+        .await
+        .unwrap_err();
     settle(&*store, id, acknowledged()).await;
     for late in [not_taken(), waiting(0), MessageSettlement::Covered { whole: true }] {
         settle(&*store, id, late).await;
@@ -223,7 +223,7 @@ pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(st
     // The next one knows what was told.
     silence(&*store).await;
     let next = take(&*store, NOW).await.unwrap();
-    assert_eq!(next.told, Some(Told { last: telling(Standing::Final, 0), was_final: true }));
+    assert_eq!(next.told, Some(ToldBefore { last: telling(Standing::Final, 0), was_final: true }));
     store
         .keep_message(next.delivery.id, made("M2", Some(telling(Standing::Corrected, 9))), at(11_000_000))
         .await
@@ -231,7 +231,7 @@ pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(st
     settle(&*store, next.delivery.id, acknowledged()).await;
     store.review(review(1)).await.unwrap();
     let told = take(&*store, NOW).await.unwrap().told;
-    assert_eq!(told, Some(Told { last: telling(Standing::Corrected, 9), was_final: true }));
+    assert_eq!(told, Some(ToldBefore { last: telling(Standing::Corrected, 9), was_final: true }));
 }
 
 pub(crate) async fn a_messages_subject_waits_with_it_and_stat_goes_first(store: Arc<impl Store>) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use baize_core::ports::{
-    Admission, Consignment, Delivery, DeliveryId, DeliveryQuery, DeliveryState, ObjectName, Recipient,
-    Freight, ObjectFreight, Settlement, Takes,
+    Admission, Consignment, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Freight, ObjectFreight,
+    ObjectName, Recipient, Settlement, Takes,
 };
 use baize_core::{ErrorCode, Fault, Lane, Outcome, Timestamp};
 
@@ -100,7 +100,8 @@ pub(crate) async fn a_report_makes_a_delivery_for_each_recipient_that_wants_it(s
         .await
         .into_iter()
         .rev()
-        .map(|delivery| (sop_of(&delivery), delivery)).map(|(sop, delivery)| (delivery.destination, sop))
+        .map(|delivery| (sop_of(&delivery), delivery))
+        .map(|(sop, delivery)| (delivery.destination, sop))
         .collect();
     let expected = [
         ("all", "1.2.3.2"),
@@ -170,7 +171,8 @@ pub(crate) async fn a_consignment_holds_what_is_needed_to_send_it(store: Arc<imp
     );
     assert!(take(&*store, "pacs", NOW).await.is_none(), "it is being sent");
     let named = store.name_objects(placeholder.id, names(3)).await.unwrap();
-    let objects: Vec<ObjectName> = named.iter().filter_map(|delivery| delivery.object()?.name.clone()).collect();
+    let objects: Vec<ObjectName> =
+        named.iter().filter_map(|delivery| delivery.object()?.name.clone()).collect();
     assert_eq!(objects, names(3));
     assert!(named.iter().all(|one| one.state == DeliveryState::Sending && one.attempts == 1));
     for bad in [names(0), names(1)] {

@@ -1,0 +1,52 @@
+-- Findings of images and the triage desk meet: critical findings, the steps that they make, and what is still to be
+-- brought together.
+
+-- The cut of the model version from which on a finding is critical; NULL where the version has none.
+ALTER TABLE finding ADD COLUMN critical REAL CHECK (critical > threshold AND critical <= 1);
+
+-- Three more steps of a visit. Only a CHECK changes and no stored byte, so the table is not copied: what refers to it
+-- stays as it is (https://www.sqlite.org/lang_altertable.html, section 7).
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema
+   SET sql = replace(sql, '(''assessed'', ''vitals'', ''level'')',
+                     '(''assessed'', ''vitals'', ''level'', ''imaging'', ''imaging_note'', ''acknowledged'')')
+ WHERE type = 'table' AND name = 'triage_entry';
+PRAGMA writable_schema = RESET;
+
+-- The visits of an encounter.
+CREATE INDEX triage_visit_of_encounter ON triage_entry (encounter) WHERE sequence = 1 AND encounter IS NOT NULL;
+-- What imaging told the nurse, and what she has seen.
+CREATE INDEX triage_imaging ON triage_entry (visit, sequence) WHERE step = 'imaging';
+CREATE INDEX triage_acknowledged ON triage_entry (visit, sequence) WHERE step = 'acknowledged';
+
+-- What is to be looked at again, because something that fusion looks at has changed. Entered in the transaction of the
+-- change; removed when it was looked at, unless it has changed again since.
+CREATE TABLE fusion_due (
+    kind     TEXT    NOT NULL CHECK (kind IN ('study', 'encounter')),
+    -- Study Instance UID, or the encounter's number.
+    name     TEXT    NOT NULL,
+    -- How often it has changed.
+    changes  INTEGER NOT NULL DEFAULT 1 CHECK (changes >= 1),
+    -- How often it was looked at in vain.
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    due_at   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX fusion_next ON fusion_due (due_at);
+
+CREATE TRIGGER report_is_fused AFTER INSERT ON report
+BEGIN
+    INSERT INTO fusion_due (kind, name)
+    SELECT 'study', study.uid FROM instance JOIN study ON study.id = instance.study_id
+     WHERE instance.id = NEW.instance_id
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+-- A visit that begins, other vital signs, a level: all that rules look at.
+CREATE TRIGGER triage_is_fused AFTER INSERT ON triage_entry
+WHEN NEW.encounter IS NOT NULL AND NEW.step IN ('assessed', 'vitals', 'level')
+BEGIN
+    INSERT INTO fusion_due (kind, name) VALUES ('encounter', NEW.encounter)
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
