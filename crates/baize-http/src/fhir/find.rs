@@ -69,7 +69,7 @@ async fn follow_merges(app: &AppState, mut search: Search) -> Result<Search, Pro
         let Filter::Encounter(tokens) = filter else { continue };
         for token in tokens.clone() {
             let Some(number) = token.value() else { continue };
-            let known = app.ports.fhir.hospital.encounter(number).await?;
+            let known = app.ports.hospital.encounter(number).await?;
             tokens.extend(
                 known.filter(|known| known.number != number).map(|known| token.with_value(known.number)),
             );

@@ -12,7 +12,7 @@ pub(super) async fn study(app: &AppState, found: &FoundStudy) -> Result<Option<S
     let Some(summary) = ports.studies.study(&found.study).await? else { return Ok(None) };
     let instances = ports.studies.instances(&found.study).await?;
     let reviews = ports.reviews.reviews(&found.study).await?;
-    let context = ports.fhir.hospital.context(&found.study).await?;
+    let context = ports.hospital.context(&found.study).await?;
     let standing = standing(&instances, &reviews);
     Ok(Some(StudyResult { summary, context, instances, reviews: last_words(reviews), standing }))
 }
@@ -33,7 +33,7 @@ fn last_words(reviews: Vec<RecordedReview>) -> Vec<RecordedReview> {
 /// A step of a visit with what the HIS says of its encounter.
 pub(super) async fn step(app: &AppState, entry: TriageEntry) -> Result<VisitResult, Fault> {
     let encounter = match &entry.encounter {
-        Some(number) => app.ports.fhir.hospital.encounter(number).await?,
+        Some(number) => app.ports.hospital.encounter(number).await?,
         None => None,
     };
     Ok(VisitResult { entry, encounter })

@@ -24,7 +24,7 @@ mod token;
 
 use std::sync::Arc;
 
-use baize_core::ports::{AuditTrail, HospitalRecords, ResultSearch};
+use baize_core::ports::{AuditTrail, ResultSearch};
 use baize_fhir::Mapper;
 
 pub(crate) use outcome::{is_fhir, render};
@@ -39,8 +39,6 @@ pub struct FhirPorts {
     pub search: Arc<dyn ResultSearch>,
     /// Who saw what.
     pub audit: Arc<dyn AuditTrail>,
-    /// What the HIS says of it.
-    pub hospital: Arc<dyn HospitalRecords>,
 }
 
 /// Where it is served, below the public URL.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::harness::{Answer, App, app, app_with_keys};
 
-const VISIT: &str = r#"{"encounter": "E-7", "chief_complaint": "胸痛", "vitals": {"spo2": 80}}"#;
+const VISIT: &str = r#"{"encounter": "V1", "chief_complaint": "胸痛", "vitals": {"spo2": 80}}"#;
 
 async fn page(app: &App, path: &str) -> Value {
     let answer = app.get(path).await;
@@ -50,16 +50,15 @@ async fn searches_find_what_matches_and_nothing_else() {
         ("Observation?subject=Patient/P000123", 5),
         ("Observation?patient:identifier=https://his.example/patients%7CP000123", 5),
         ("Observation?patient.identifier=https://other.example%7CP000123", 0),
-        ("Observation?patient=H-9", 6),
-        ("Observation?patient=H-9,other", 6),
-        ("Observation?patient=H-9&patient=other", 0),
+        ("Observation?patient=W1", 6),
+        ("Observation?patient=W1,other", 6),
+        ("Observation?patient=W1&patient=other", 0),
         ("Observation?patient=P00012", 0),
-        ("Observation?encounter=E-7", 6),
-        ("Observation?encounter=E-old", 6),
+        ("Observation?encounter=V1", 6),
         ("Observation?encounter=E-8", 0),
-        ("Observation?accession=A1001", 5),
-        ("Observation?based-on:identifier=A1001", 5),
-        ("Observation?accession=A1002", 0),
+        ("Observation?accession=A1", 5),
+        ("Observation?based-on:identifier=P1", 5),
+        ("Observation?accession=A2", 0),
         ("Observation?study=1.2", 5),
         ("Observation?derived-from=ImagingStudy/1.2", 5),
         ("Observation?study=1.3", 0),
@@ -75,15 +74,15 @@ async fn searches_find_what_matches_and_nothing_else() {
         ("Observation?_lastUpdated=lt2026-03-01", 0),
         ("Observation?date=2026-03-01", 1),
         ("Observation?unknown=1", 6),
-        ("DiagnosticReport?patient=H-9&status=preliminary", 1),
+        ("DiagnosticReport?patient=W1&status=preliminary", 1),
         ("DiagnosticReport?conclusion-code=233604007", 1),
         ("DiagnosticReport?_id=1.2", 1),
         ("DiagnosticReport?_id=1.3", 0),
         ("DiagnosticReport?code=18748-4&category=IMG", 1),
         ("ImagingStudy?modality=CR&identifier=urn:dicom:uid%7Curn:oid:1.2", 1),
         ("ImagingStudy?modality=MR", 0),
-        ("RiskAssessment?encounter=E-7", 1),
-        ("RiskAssessment?date=2026-03-01&patient=H-9", 1),
+        ("RiskAssessment?encounter=V1", 1),
+        ("RiskAssessment?date=2026-03-01&patient=W1", 1),
         ("RiskAssessment?date=ge2026-03-02", 0),
         ("Provenance", 2),
         ("Provenance?study=1.2", 1),
@@ -272,7 +271,7 @@ async fn who_saw_whom_is_on_record_before_it_is_shown() {
             .body(Body::empty())
             .unwrap()
     };
-    app.send(get("/fhir/DiagnosticReport?patient=H-9", Role::Nurse)).await;
+    app.send(get("/fhir/DiagnosticReport?patient=W1", Role::Nurse)).await;
     app.send(get("/fhir/DiagnosticReport/1.2", Role::Radiologist)).await;
     app.send(get("/fhir/DiagnosticReport/1.3", Role::Radiologist)).await;
     outcome(&app.send(get("/fhir/AuditEvent", Role::Nurse)).await, 403, "forbidden");
@@ -284,10 +283,10 @@ async fn who_saw_whom_is_on_record_before_it_is_shown() {
     for (record, who) in [(read, "radiologist"), (searched, "nurse")] {
         let text = record.to_string();
         assert!(text.contains(&format!("key-{who}")) && text.contains(&format!("\"r-{who}\"")), "{text}");
-        assert!(text.contains("https://his.example/patients") && text.contains("H-9"), "{text}");
+        assert!(text.contains("https://his.example/patients") && text.contains("W1"), "{text}");
     }
     assert_eq!(read["entity"][1]["what"]["reference"], "DiagnosticReport/1.2");
-    let found = app.send(get("/fhir/AuditEvent?patient=H-9&action=R", Role::Admin)).await.json();
+    let found = app.send(get("/fhir/AuditEvent?patient=W1&action=R", Role::Admin)).await.json();
     assert_eq!(entries(&found).len(), 1);
     match FhirValidator::find() {
         Err(why) => println!("skipped: {why}"),

@@ -1,11 +1,11 @@
-//! What the FHIR side stands on: the study `1.2` of the fakes, the visits that were recorded, and an encounter.
+//! What the FHIR side stands on: the study `1.2` of the fakes, and the visits that were recorded.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    AuditEntry, AuditQuery, AuditRecord, AuditTrail, Encounter, EncounterState, FoundStep, FoundStudy,
-    HisPatient, HospitalRecords, ResultChange, ResultSearch, StudyContext, StudySearch, VisitSearch,
+    AuditEntry, AuditQuery, AuditRecord, AuditTrail, FoundStep, FoundStudy, ResultChange, ResultSearch,
+    StudySearch, VisitSearch,
 };
 use baize_core::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
 use baize_fhir::{Mapper, Systems};
@@ -13,18 +13,15 @@ use baize_http::FhirPorts;
 
 use crate::fakes::{NOW, World};
 
-pub(crate) const ENCOUNTER: &str = "E-7";
-
-struct Hospital(Arc<World>, Mutex<Vec<AuditRecord>>);
+struct Records(Arc<World>, Mutex<Vec<AuditRecord>>);
 
 pub(crate) fn fhir(world: &Arc<World>) -> FhirPorts {
     let systems = Systems { patient: Some("https://his.example/patients".into()), ..Systems::default() };
-    let hospital = Arc::new(Hospital(world.clone(), Mutex::default()));
+    let records = Arc::new(Records(world.clone(), Mutex::default()));
     FhirPorts {
         mapper: Arc::new(Mapper::new(systems, Vec::new(), "0.1.0").unwrap()),
-        search: hospital.clone(),
-        audit: hospital.clone(),
-        hospital,
+        search: records.clone(),
+        audit: records,
     }
 }
 
@@ -32,21 +29,8 @@ fn study() -> StudyUid {
     StudyUid::parse("1.2").unwrap()
 }
 
-fn encounter() -> Encounter {
-    Encounter {
-        number: ENCOUNTER.into(),
-        patient: HisPatient { id: "H-9".into(), ..HisPatient::default() },
-        class: None,
-        location: None,
-        reason: None,
-        admitted_at: None,
-        state: EncounterState::Open,
-        updated_at: NOW,
-    }
-}
-
 #[async_trait]
-impl ResultSearch for Hospital {
+impl ResultSearch for Records {
     async fn find_studies(&self, search: StudySearch) -> Result<Vec<FoundStudy>, Fault> {
         let found = FoundStudy { place: 1, study: study(), updated_at: NOW, changed_at: Some(NOW) };
         let is_wanted = search.studies.is_none_or(|studies| studies.contains(&found.study))
@@ -87,23 +71,7 @@ impl ResultSearch for Hospital {
 }
 
 #[async_trait]
-impl HospitalRecords for Hospital {
-    async fn encounter(&self, number: &str) -> Result<Option<Encounter>, Fault> {
-        // `E-old` was given up in a merge.
-        Ok(matches!(number, ENCOUNTER | "E-old").then(encounter))
-    }
-
-    async fn context(&self, _: &StudyUid) -> Result<StudyContext, Fault> {
-        Ok(StudyContext { order: None, encounter: Some(encounter()) })
-    }
-
-    async fn studies_of_encounter(&self, _: &str) -> Result<Vec<StudyUid>, Fault> {
-        Ok(vec![study()])
-    }
-}
-
-#[async_trait]
-impl AuditTrail for Hospital {
+impl AuditTrail for Records {
     async fn record(&self, entry: AuditEntry) -> Result<(), Fault> {
         let mut records = self.1.lock().unwrap();
         let sequence = records.len() as u64 + 1;

@@ -3,16 +3,19 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use baize_core::{ModelRef, Text};
+use baize_core::{ModelRef, SystemClock, Text};
 use baize_fhir::{Mapper, ModelFacts, Systems};
+use baize_fhir_client::{FhirClient, FhirClientConfig, Login, SmartKey, SmartLogin};
 use baize_http::FhirPorts;
+use baize_outbox::Way;
 use baize_store::SqliteLedger;
 use serde::Deserialize;
 
 use super::VERSION;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Destination, FhirTo, SmartAlgorithm};
 
 /// What all kinds of manifests say.
 #[derive(Deserialize)]
@@ -53,7 +56,50 @@ pub(super) fn mapper(config: &Config) -> anyhow::Result<Mapper> {
 
 /// What the edge stands on.
 pub(super) fn ports(mapper: Arc<Mapper>, ledger: &Arc<SqliteLedger>) -> FhirPorts {
-    FhirPorts { mapper, search: ledger.clone(), audit: ledger.clone(), hospital: ledger.clone() }
+    FhirPorts { mapper, search: ledger.clone(), audit: ledger.clone() }
+}
+
+/// Bundles to a FHIR server.
+///
+/// # Errors
+/// A key or file of authorities that cannot be used.
+pub(super) fn bundles(destination: &Destination, fhir: &FhirTo, mapper: &Arc<Mapper>) -> anyhow::Result<Way> {
+    let courier = fhir_client(destination, fhir)?;
+    Ok(Way::Messages { wording: mapper.clone(), courier: Arc::new(courier) })
+}
+
+/// The client that carries them. Reads files.
+///
+/// # Errors
+/// A key or file of authorities that cannot be used.
+pub(crate) fn fhir_client(destination: &Destination, fhir: &FhirTo) -> anyhow::Result<FhirClient> {
+    let named = || format!("destination {}: fhir", destination.name);
+    let login = match (&fhir.smart, &fhir.authorization_file) {
+        (Some(smart), _) => {
+            let unreadable = || format!("smart.key_file: cannot read {}", smart.key_file.display());
+            let pem = fs::read_to_string(&smart.key_file).with_context(unreadable).with_context(named)?;
+            Login::Smart(SmartLogin {
+                token_url: smart.token_url.clone(),
+                client_id: smart.client_id.clone(),
+                key: match smart.algorithm {
+                    SmartAlgorithm::ES384 => SmartKey::Es384(pem),
+                    SmartAlgorithm::RS384 => SmartKey::Rs384(pem),
+                },
+                key_id: smart.key_id.clone(),
+                scope: smart.scope.clone(),
+            })
+        }
+        (None, Some(path)) => Login::File(path.clone()),
+        (None, None) => Login::None,
+    };
+    let config = FhirClientConfig {
+        url: fhir.url.clone(),
+        login,
+        ca_file: fhir.ca_file.clone(),
+        connect_timeout: Duration::from_secs(destination.connect_timeout_seconds),
+        response_timeout: Duration::from_secs(destination.response_timeout_seconds),
+    };
+    FhirClient::new(config, Arc::new(SystemClock)).with_context(named)
 }
 
 /// Every model whose manifest can be read; one that cannot is told by name and version alone.
