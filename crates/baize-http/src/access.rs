@@ -76,6 +76,10 @@ pub(crate) enum Group {
     Triage,
     /// Triage as it was recorded.
     TriageRecord,
+    /// Encounters, orders, and what could not be matched.
+    Hospital,
+    /// A person's word on which order a study answers.
+    Reconcile,
     /// A physician's word on a result.
     Review,
     /// What goes out to other systems.
@@ -91,13 +95,16 @@ impl Group {
             Self::Docs => Some(&Role::ALL),
             Self::Store | Self::Outbox => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
-            Self::Search | Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
-                Some(&[Nurse, Radiologist, Integrator, Admin])
-            }
+            Self::Search
+            | Self::Studies
+            | Self::Findings
+            | Self::Events
+            | Self::TriageRecord
+            | Self::Hospital => Some(&[Nurse, Radiologist, Integrator, Admin]),
             Self::Retrieve | Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
             Self::Triage => Some(&[Nurse, Integrator, Admin]),
             // Whoever signs must be a physician; a system that forwards a review does so with the physician's token.
-            Self::Review => Some(&[Radiologist, Admin]),
+            Self::Review | Self::Reconcile => Some(&[Radiologist, Admin]),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The server: one task per connection, so many and no more.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +81,8 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     slots: Arc<Semaphore>,
+    /// Empty: anybody.
+    peers: Vec<IpAddr>,
     shared: Shared,
 }
 
@@ -104,13 +106,20 @@ impl Server {
         let acknowledger = Acknowledger::new(Arc::clone(&clock));
         let metrics = Metrics::new([]);
         let shared = Shared { config, receiver, acknowledger, clock, metrics };
-        Ok(Self { listener, local_addr, slots, shared })
+        Ok(Self { listener, local_addr, slots, peers: Vec::new(), shared })
     }
 
     /// Counts in these.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
         self.shared.metrics = metrics;
+        self
+    }
+
+    /// Takes connections from these addresses only; from anybody where the list is empty.
+    #[must_use]
+    pub fn only_from(mut self, peers: Vec<IpAddr>) -> Self {
+        self.peers = peers;
         self
     }
 
@@ -132,6 +141,10 @@ impl Server {
                 () = shutdown.cancelled() => break,
                 Some(ended) = connections.join_next() => report(ended),
                 (stream, peer) = accept(&self.listener) => {
+                    if !self.peers.is_empty() && !self.peers.contains(&peer.ip().to_canonical()) {
+                        warn!(%peer, "hl7 connection from an address that is not allowed");
+                        continue;
+                    }
                     let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
                         warn!(%peer, "too many hl7 connections");
                         continue;

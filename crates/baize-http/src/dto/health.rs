@@ -50,9 +50,9 @@ impl ReadyDto {
 #[schema(as = Model)]
 pub(crate) struct ModelDto {
     #[schema(example = "cxr-pneumonia-paed")]
-    id: String,
+    pub(super) id: String,
     #[schema(example = "0.1.0")]
-    version: String,
+    pub(super) version: String,
 }
 
 impl ModelDto {

@@ -30,6 +30,12 @@ impl HospitalRecords for SqliteLedger {
         self.readers.read(move |db| context::of_study(db, &study)).await
     }
 
+    async fn contexts(&self, studies: &[StudyUid]) -> Result<Vec<StudyContext>, Fault> {
+        let studies = studies.to_vec();
+        let read = move |db: &_| studies.iter().map(|study| context::of_study(db, study)).collect();
+        self.readers.read(read).await
+    }
+
     async fn studies_of_encounter(&self, number: &str) -> Result<Vec<StudyUid>, Fault> {
         let number = number.to_owned();
         self.readers.read(move |db| context::studies_of(db, &number)).await
