@@ -6,6 +6,7 @@ mod check;
 mod hl7;
 mod layers;
 mod lookups;
+mod mqtt;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use check::problems;
 pub(crate) use hl7::{Hl7, Hl7Tls};
 pub(crate) use layers::{Sources, load};
+pub(crate) use mqtt::Mqtt;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
@@ -34,6 +36,7 @@ pub(crate) struct Config {
     pub priors: Priors,
     pub worklist: Worklist,
     pub hl7: Hl7,
+    pub mqtt: Mqtt,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -544,6 +547,13 @@ mod tests {
                 }),
             }],
             worklist: Worklist { node: Some(String::new()) },
+            mqtt: Mqtt {
+                broker: Some("b".into()),
+                user: Some("u".into()),
+                password_file: Some("p".into()),
+                ca_file: Some("c".into()),
+                ..Mqtt::default()
+            },
             hl7: Hl7 {
                 bind: Some(([127, 0, 0, 1], 2575).into()),
                 tls: Some(Hl7Tls { certificate: "c".into(), key: "k".into(), client_ca: Some("c".into()) }),

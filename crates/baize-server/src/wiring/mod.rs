@@ -5,6 +5,8 @@ mod engine;
 mod guidance;
 mod hospital;
 mod lookup;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod outbox;
 mod peers;
 mod server;
