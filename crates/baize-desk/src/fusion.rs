@@ -173,7 +173,13 @@ impl Fusion {
         if encounter.is_some_and(|encounter| encounter.state == EncounterState::Cancelled) {
             return Ok(());
         }
-        let studies = self.parts.hospital.studies_of_encounter(&number).await?;
+        let mut studies = self.parts.hospital.studies_of_encounter(&number).await?;
+        if let FusionSubject::Study(study) = &due.subject
+            && !studies.contains(study)
+        {
+            // The HIS has told of the order and not yet of its encounter.
+            studies.push(study.clone());
+        }
         let mut sights = Vec::new();
         for study in &studies {
             let instances = self.parts.studies.instances(study).await?;

@@ -2,9 +2,9 @@
 //!
 //! A monitor sends every minute, and most of it says nothing new: a step is made where the assessment would be another
 //! one (a level, a rule, the NEWS2 score), where a sign is known for the first time or crosses a limit of the fusion
-//! rules, and at least every quarter of an hour, so that the record shows that the signs
-//! are fresh. What makes no step stays in the ledger's list of readings for as long as messages are kept. Signs are
-//! compared with those of the last step, so that a slow change is seen as soon as it is large enough.
+//! rules, and at least every quarter of an hour, so that the record shows that the signs are fresh. What makes no step
+//! stays in the ledger's list of readings for as long as messages are kept. Signs are compared with those of the last
+//! step and not with the last reading, so that small changes add up to what a nurse would have seen.
 
 use std::collections::BTreeSet;
 use std::fmt;

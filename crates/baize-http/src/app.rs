@@ -7,8 +7,8 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use baize_core::ports::{
-    Archive, Events, HealthCheck, HospitalRecords, Identify, Intake, ObjectViews, Outbox, Reader,
-    Reconciliation, Reviews, Spool, Studies, StudyWatch,
+    Archive, Events, FusionRecords, HealthCheck, HospitalRecords, Identify, Intake, ObjectViews, Outbox,
+    Reader, Reconciliation, Reviews, Spool, Studies, StudyWatch,
 };
 use baize_core::{Clock, ErrorCode};
 use baize_desk::Desk;
@@ -51,6 +51,8 @@ pub struct Ports {
     pub events: Arc<dyn Events>,
     /// Where patients are triaged.
     pub desk: Arc<Desk>,
+    /// Which visits wait for a nurse.
+    pub fusion: Arc<dyn FusionRecords>,
     /// What goes out.
     pub outbox: Arc<dyn Outbox>,
     /// What the HIS has told.

@@ -35,11 +35,51 @@ CREATE TABLE fusion_due (
 
 CREATE INDEX fusion_next ON fusion_due (due_at);
 
+-- A study without an order belongs to no encounter; it is entered when an order is found.
 CREATE TRIGGER report_is_fused AFTER INSERT ON report
 BEGIN
     INSERT INTO fusion_due (kind, name)
     SELECT 'study', study.uid FROM instance JOIN study ON study.id = instance.study_id
      WHERE instance.id = NEW.instance_id
+       AND EXISTS (SELECT 1 FROM order_match WHERE order_match.study_id = study.id)
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+CREATE TRIGGER match_is_fused AFTER INSERT ON order_match
+BEGIN
+    INSERT INTO fusion_due (kind, name) SELECT 'study', uid FROM study WHERE id = NEW.study_id
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+CREATE TRIGGER changed_match_is_fused AFTER UPDATE OF study_id ON order_match
+BEGIN
+    INSERT INTO fusion_due (kind, name) SELECT 'study', uid FROM study WHERE id = NEW.study_id
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+-- The order has told its encounter, or another one, after its study was found.
+CREATE TRIGGER order_is_fused AFTER UPDATE OF encounter ON his_order
+WHEN NEW.encounter IS NOT NULL AND NEW.encounter IS NOT OLD.encounter
+BEGIN
+    INSERT INTO fusion_due (kind, name)
+    SELECT 'study', study.uid FROM order_match JOIN study ON study.id = order_match.study_id
+     WHERE order_match.order_id = NEW.id
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+-- An encounter is told of, opened again or merged after somebody came to the desk in it.
+CREATE TRIGGER encounter_is_fused AFTER INSERT ON encounter
+WHEN EXISTS (SELECT 1 FROM triage_entry WHERE encounter = NEW.number AND sequence = 1)
+BEGIN
+    INSERT INTO fusion_due (kind, name) VALUES ('encounter', NEW.number)
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+CREATE TRIGGER changed_encounter_is_fused AFTER UPDATE OF state, merged_into ON encounter
+WHEN (NEW.state IS NOT OLD.state OR NEW.merged_into IS NOT OLD.merged_into)
+ AND EXISTS (SELECT 1 FROM triage_entry WHERE encounter IN (NEW.number, NEW.merged_into) AND sequence = 1)
+BEGIN
+    INSERT INTO fusion_due (kind, name) VALUES ('encounter', NEW.number)
     ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
 END;
 

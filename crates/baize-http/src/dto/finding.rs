@@ -124,6 +124,7 @@ pub(crate) struct ResultDto {
     /// Null unless the status is `ok`.
     population: Option<PopulationDto>,
     /// What limits the reading, in the caller's language; empty for a clean image.
+    #[schema(example = json!([]))]
     caveats: Vec<String>,
     /// Where the annotated picture is, relative to the server; null where there is none.
     #[schema(example = "/v1/studies/1.2.3/instances/1.2.3.4/overlay.png?model=cxr-pneumonia-paed%400.1.0")]
@@ -220,8 +221,16 @@ impl ResultDto {
 
 /// Where something about a result is, relative to the server.
 fn link(image: &InstanceIdentity, what: &str, model: &ModelRef) -> String {
-    let (study, sop, model) = (&image.study, &image.sop, encoded(&model.to_string()));
-    format!("/v1/studies/{study}/instances/{sop}/{what}?model={model}")
+    link_to(image.study.as_str(), image.sop.as_str(), what, &model.to_string())
+}
+
+/// Where the annotated picture of an image is, relative to the server; `model` is "id@version".
+pub(super) fn picture(study: &str, sop: &str, model: &str) -> String {
+    link_to(study, sop, "overlay.png", model)
+}
+
+fn link_to(study: &str, sop: &str, what: &str, model: &str) -> String {
+    format!("/v1/studies/{study}/instances/{sop}/{what}?model={}", encoded(model))
 }
 
 /// Model and version are folder names, and codes are codes, but a link must hold whatever they are called.

@@ -36,4 +36,7 @@ pub(crate) use review::{ReviewDto, ReviewListDto, ReviewRequestDto};
 pub(crate) use stow::StowResponse;
 pub(crate) use study::{ExpectedDto, StudyDto, StudyListDto};
 pub(crate) use time::{parse_time, time_text};
-pub(crate) use triage::{NurseLevelDto, TriageRequestDto, TriageVisitDto, VitalsBodyDto, WordsDto};
+pub(crate) use triage::{
+    AcknowledgementDto, NurseLevelDto, TriageRequestDto, TriageVisitDto, UnacknowledgedDto, VitalsBodyDto,
+    WaitingDto, WordsDto,
+};

@@ -105,9 +105,10 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
             group()
                 .routes(routes!(triage::assess))
                 .routes(routes!(triage::newer_vitals))
-                .routes(routes!(triage::nurse_level)),
+                .routes(routes!(triage::nurse_level))
+                .routes(routes!(triage::acknowledge)),
         ),
-        (Group::TriageRecord, group().routes(routes!(triage::visit))),
+        (Group::TriageRecord, group().routes(routes!(triage::visit)).routes(routes!(triage::unacknowledged))),
         (Group::Outbox, group().routes(routes!(outbox::deliveries)).routes(routes!(outbox::retry))),
     ]
 }

@@ -65,6 +65,7 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         spool: world.clone(),
         events: world.clone(),
         desk: Arc::new(desk(world)),
+        fusion: world.clone(),
         outbox: world.clone(),
         hospital: world.clone(),
         reconciliation: world.clone(),

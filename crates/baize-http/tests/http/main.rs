@@ -15,6 +15,7 @@ mod fakes;
 mod fakes_hospital;
 mod harness;
 mod hospital;
+mod imaging;
 mod infer;
 mod limits;
 mod logs;

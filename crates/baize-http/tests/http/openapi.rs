@@ -63,6 +63,7 @@ fn the_routes_are_these() {
         ("GET", "/v1/studies/{study}/instances/{sop}/overlay.png"),
         ("GET", "/v1/studies/{study}/instances/{sop}/reviews"),
         ("GET", "/v1/triage/assessments/{id}"),
+        ("GET", "/v1/triage/unacknowledged"),
         ("GET", "/version"),
         ("POST", "/dicomweb/studies"),
         ("POST", "/dicomweb/studies/{study}"),
@@ -73,6 +74,7 @@ fn the_routes_are_these() {
         ("POST", "/v1/reconciliation/unmatch"),
         ("POST", "/v1/studies/{study}/instances/{sop}/reviews"),
         ("POST", "/v1/triage/assessments"),
+        ("POST", "/v1/triage/assessments/{id}/acknowledgement"),
         ("POST", "/v1/triage/assessments/{id}/level"),
         ("POST", "/v1/triage/assessments/{id}/vitals"),
         ("PUT", "/v1/studies/{study}/expected"),
@@ -129,6 +131,41 @@ fn errors_and_credentials_are_described_everywhere() {
         }
         if !open {
             assert!(operation["description"].as_str().unwrap().contains("Roles: "), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_its_examples() {
+    let document = document();
+    for ((method, path), operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        let tags = operation["tags"].as_array().unwrap();
+        assert!(!tags.is_empty() && tags.iter().all(|tag| tag != "crate"), "{name} has no tag");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name} has no summary");
+        let request = operation.get("requestBody").map(|body| ("request", body));
+        let answers = operation["responses"].as_object().unwrap().iter();
+        for (of, body) in request.into_iter().chain(answers.map(|(status, answer)| (status.as_str(), answer)))
+        {
+            for (media, content) in body.get("content").and_then(Value::as_object).into_iter().flatten() {
+                let has = content.get("example").or(content.get("examples")).is_some_and(|example| {
+                    !matches!(example, Value::Null) && *example != Value::Array(vec![])
+                });
+                let is_text = media.ends_with("json") || media.starts_with("text/");
+                assert!(
+                    has || !is_text,
+                    "{name}: {of} ({media}) has no example: give one, or to each field of it"
+                );
+                if media == "application/problem+json" {
+                    assert_eq!(content["example"]["status"].to_string(), of, "{name}");
+                }
+            }
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] == "path" {
+                let example = parameter.get("example").or(parameter["schema"].get("example"));
+                assert!(example.is_some(), "{name}: {} has no example", parameter["name"]);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use baize_triage::rules::Status;
 
 use super::language::{self, pick};
 use super::{EXIT_FAILURE, say};
-use crate::config::{self, Config, Destination};
+use crate::config::{self, Config, Destination, WayTo};
 use crate::wiring;
 
 /// Prints one line per thing looked at; fails when the server would not start.
@@ -30,6 +30,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         routing(&config, reader),
         triage(&config, reader),
+        fusion(&config, reader),
         storage(&config, reader),
         dimse(&config, reader),
         hl7(&config, reader),
@@ -136,6 +137,31 @@ fn routing(config: &Config, reader: Language) -> bool {
                 None => pick(reader, "内置", "built in").to_owned(),
             };
             good(&format!("{label}: {place} ([[route]] {routes}, [[urgency]] {urgency})"));
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            false
+        }
+    }
+}
+
+fn fusion(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "影像与分诊联合规则", "imaging and triage rules");
+    match wiring::fusion_rules(config) {
+        Ok(rules) => {
+            let place = match &config.fusion.rules {
+                Some(path) => path.display().to_string(),
+                None => pick(reader, "内置", "built in").to_owned(),
+            };
+            good(&format!("{label}: {} ({place}; [[rule]] {})", rules.name(), rules.rules().len()));
+            if rules.status() != Status::Reviewed {
+                say(pick(
+                    reader,
+                    "  这些规则尚待医院临床负责人审核",
+                    "  these rules await review by the hospital's clinical lead",
+                ));
+            }
             true
         }
         Err(error) => {
@@ -307,13 +333,19 @@ fn destinations(config: &Config, reader: Language) -> bool {
     for (destination, answer) in answers {
         let name = &destination.name;
         let tls = if destination.tls.is_some() { ", TLS" } else { "" };
-        let objects = destination.objects.join(", ");
-        let address = match &destination.stow {
-            Some(url) => url.clone(),
-            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
+        let way = destination.way();
+        let gets = match way.takes_messages() {
+            true => wiring::tells(destination).join(", "),
+            false => destination.objects.join(", "),
+        };
+        let address = match way {
+            WayTo::Stow(url) => url.to_owned(),
+            WayTo::Dimse => format!("{}, {}{tls}", destination.address, destination.ae_title),
+            WayTo::Hl7(hl7) => format!("HL7 v2, {}, {}{tls}", hl7.address, hl7.charset),
+            WayTo::Webhook(webhook) => format!("webhook, {}", webhook.url),
         };
         match answer {
-            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {objects})")),
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {gets})")),
             Err(mistake) => {
                 bad(&format!("{label}: {mistake:#}"));
                 sound = false;
@@ -332,9 +364,12 @@ fn destinations(config: &Config, reader: Language) -> bool {
 /// # Errors
 /// A setting that does not hold, as against a system that does not answer.
 async fn answer_of(config: &Config, destination: &Destination) -> anyhow::Result<Result<(), LinkLost>> {
-    Ok(match &destination.stow {
-        Some(url) => wiring::stow(destination, url)?.probe().await,
-        None => wiring::scu(config, destination)?.echo().await,
+    Ok(match destination.way() {
+        WayTo::Stow(url) => wiring::stow(destination, url)?.probe().await,
+        WayTo::Dimse => wiring::scu(config, destination)?.echo().await,
+        // Neither has a question that is no message: that somebody listens is all that can be asked.
+        WayTo::Hl7(hl7) => wiring::mllp(destination, hl7)?.probe().await.map_err(LinkLost),
+        WayTo::Webhook(webhook) => wiring::webhook(destination, webhook)?.probe().await,
     })
 }
 

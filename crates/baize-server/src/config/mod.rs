@@ -6,6 +6,7 @@ mod check;
 mod hl7;
 mod layers;
 mod lookups;
+mod messages;
 mod mqtt;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use check::problems;
 pub(crate) use hl7::{Hl7, Hl7Tls};
 pub(crate) use layers::{Sources, load};
+pub(crate) use messages::{AskedFor, Hl7To, MessageLanguage, WayTo, WebhookTo};
 pub(crate) use mqtt::Mqtt;
 
 /// Everything that can be configured.
@@ -27,6 +29,7 @@ pub(crate) struct Config {
     pub models: Models,
     pub routing: Routing,
     pub triage: Triage,
+    pub fusion: Fusion,
     pub http: Http,
     pub auth: Auth,
     pub dimse: Dimse,
@@ -76,6 +79,15 @@ pub(crate) struct Triage {
     pub model: String,
     pub threads: usize,
     pub max_waiting: usize,
+}
+
+/// `[fusion]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Fusion {
+    pub rules: Option<PathBuf>,
+    pub acknowledge_minutes: u64,
+    pub monitor_wait_minutes: u64,
 }
 
 /// `[http]`
@@ -201,7 +213,19 @@ pub(crate) struct Destination {
     pub response_timeout_seconds: u64,
     #[serde(default)]
     pub storage_commitment: bool,
+    pub tells: Option<Vec<String>>,
     pub tls: Option<PeerTls>,
+    pub hl7: Option<Hl7To>,
+    pub webhook: Option<WebhookTo>,
+}
+
+impl Destination {
+    /// By which way results reach it. Where several are configured, which is a mistake, the first counts.
+    pub(crate) fn way(&self) -> WayTo<'_> {
+        let hl7 = self.hl7.as_ref().map(WayTo::Hl7);
+        let webhook = self.webhook.as_ref().map(WayTo::Webhook);
+        hl7.or(webhook).or(self.stow.as_deref().map(WayTo::Stow)).unwrap_or(WayTo::Dimse)
+    }
 }
 
 /// `[destinations.tls]` and `[nodes.tls]`: how to speak TLS to a peer.
@@ -361,6 +385,12 @@ impl Default for Triage {
     }
 }
 
+impl Default for Fusion {
+    fn default() -> Self {
+        Self { rules: None, acknowledge_minutes: 5, monitor_wait_minutes: 60 }
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -495,6 +525,7 @@ mod tests {
                 lexicon_dir: Some("l".into()),
                 ..Triage::default()
             },
+            fusion: Fusion { rules: Some("f".into()), ..Fusion::default() },
             destinations: vec![Destination {
                 name: String::new(),
                 address: String::new(),
@@ -514,6 +545,24 @@ mod tests {
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
                 storage_commitment: true,
+                tells: Some(vec![String::new()]),
+                hl7: Some(Hl7To {
+                    address: String::new(),
+                    sending_application: String::new(),
+                    sending_facility: String::new(),
+                    receiving_application: String::new(),
+                    receiving_facility: String::new(),
+                    charset: String::new(),
+                    language: MessageLanguage::Chinese,
+                    utc_offset: String::new(),
+                    acknowledgement: AskedFor::Original,
+                    codes: Some("c".into()),
+                }),
+                webhook: Some(WebhookTo {
+                    url: String::new(),
+                    secret_file: Some("s".into()),
+                    secret_env: Some("S".into()),
+                }),
                 tls: Some(PeerTls {
                     ca: "c".into(),
                     certificate: Some("c".into()),

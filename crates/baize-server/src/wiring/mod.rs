@@ -2,9 +2,11 @@
 
 mod edges;
 mod engine;
+mod fusion;
 mod guidance;
 mod hospital;
 mod lookup;
+mod messages;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 mod outbox;
@@ -14,8 +16,10 @@ mod triage;
 
 pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, image_limits, offline_engine};
+pub(crate) use fusion::fusion_rules;
 pub(crate) use guidance::{guidance, routing_rules};
 pub(crate) use hospital::{hl7_profile, hl7_tls};
+pub(crate) use messages::{mllp, tells, webhook};
 pub(crate) use outbox::{scu, stow};
 pub(crate) use peers::{Peer, peer};
 pub(crate) use server::Server;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use axum::Router;
 use baize_core::SystemClock;
 use baize_core::ports::Events as _;
-use baize_desk::Desk;
+use baize_desk::{Desk, Fusion, Monitors};
 use baize_dicom::scp::Scp;
 use baize_engine::{Engine, Storage, StudyWatcher};
 use baize_hospital::HospitalService;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::outbox::WholeHealth;
-use super::{edges, engine, hospital, lookup, outbox, triage};
+use super::{edges, engine, fusion, hospital, lookup, outbox, triage};
 use crate::config::Config;
 
 /// Requests to the ledger that may wait for its writer.
@@ -46,6 +46,8 @@ pub(crate) struct Server {
     outbox: Arc<DeliveryService>,
     lookup: Arc<Lookup>,
     hospital: Arc<HospitalService>,
+    fusion: Arc<Fusion>,
+    monitors: Arc<Monitors>,
     ledger: Arc<SqliteLedger>,
     watcher: Arc<StudyWatcher>,
     scp: Scp,
@@ -73,6 +75,7 @@ impl Server {
         // Before a door opens.
         let lookup = lookup::open(config, ledger.clone(), engine.clone()).await?;
         let hospital = hospital::open(config, &ledger, &engine).await?;
+        let (fusion, monitors) = fusion::open(config, &desk, &ledger, &engine)?;
         let watcher = Arc::new(StudyWatcher::new(
             ledger.clone(),
             engine.clone(),
@@ -85,6 +88,8 @@ impl Server {
         outbox.metrics().register(&mut registry);
         lookup.metrics().register(&mut registry);
         hospital.metrics().register(&mut registry);
+        fusion.register(&mut registry);
+        monitors.register(&mut registry);
 
         let scp = Scp::bind(edges::dimse(config)?, engine.clone())
             .await
@@ -109,10 +114,15 @@ impl Server {
             spool,
             events: engine.clone(),
             desk,
+            fusion: ledger.clone(),
             outbox: outbox.clone(),
             hospital: ledger.clone(),
             reconciliation: hospital.clone(),
-            health: Arc::new(WholeHealth { engine: engine.clone(), outbox: outbox.clone() }),
+            health: Arc::new(WholeHealth {
+                engine: engine.clone(),
+                outbox: outbox.clone(),
+                fusion: fusion.clone(),
+            }),
             clock: Arc::new(SystemClock),
             metrics: Metrics::register(&mut registry),
             shutdown: shutdown.clone(),
@@ -136,6 +146,8 @@ impl Server {
             outbox,
             lookup,
             hospital,
+            fusion,
+            monitors,
             ledger,
             watcher,
             scp,
@@ -192,6 +204,8 @@ impl Server {
         #[cfg(feature = "mqtt")]
         let mqtt = self.mqtt.map(|mqtt| tokio::spawn(mqtt.run(shutdown.clone())));
         let hospital = tokio::spawn(self.hospital.run(self.engine.subscribe(), shutdown.clone()));
+        let fusion = tokio::spawn(self.fusion.run(self.engine.subscribe(), shutdown.clone()));
+        let monitors = tokio::spawn(self.monitors.run(shutdown.clone()));
         let watcher = self.watcher;
         let watching = tokio::spawn({
             let shutdown = shutdown.clone();
@@ -226,6 +240,8 @@ impl Server {
         outbox.await.context("the outbox task")?;
         lookup.await.context("the lookup task")?;
         hospital.await.context("the task of what follows from the his")?;
+        fusion.await.context("the fusion task")?;
+        monitors.await.context("the monitor task")?;
         self.ledger.close().await;
         drained.cancel();
         metrics.await.context("the metrics task")??;

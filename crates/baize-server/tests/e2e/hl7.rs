@@ -198,7 +198,7 @@ async fn what_is_malformed_is_answered_and_the_connection_lives() {
     let mut his = His::connect(&server).await;
     for (bytes, codes, error) in [
         (message("ADT^A01", "1", &["PID|1||"]).into_bytes(), "AE", "101"),
-        (message("ADT^A03", "2", &["PID|1||W1"]).into_bytes(), "AR", "201"),
+        (message("ADT^A99", "2", &["PID|1||W1"]).into_bytes(), "AR", "201"),
         (message("ZZZ^Z01", "3", &["PID|1||W1"]).into_bytes(), "AR", "200"),
         (b"no message at all".to_vec(), "AR", "100"),
         (message("ADT^A01", "5", &["PID|1||W1"]).replace("2.5.1", "3.0").into_bytes(), "AR", "203"),

@@ -58,8 +58,15 @@ pub(super) fn settle(db: &Connection, due: &FusionDue, again: Option<Timestamp>)
 }
 
 pub(super) fn visits(db: &Connection, number: &str) -> Result<Vec<VisitId>, Trouble> {
+    // Under every number that was merged with this one.
     db.prepare_cached(
-        "SELECT visit FROM triage_entry WHERE encounter = ?1 AND sequence = 1 ORDER BY at, visit",
+        "WITH kept (number) AS (
+             SELECT COALESCE((SELECT merged_into FROM encounter WHERE number = ?1), ?1))
+         SELECT visit FROM triage_entry
+          WHERE encounter IN (SELECT number FROM kept
+                              UNION SELECT encounter.number FROM encounter JOIN kept ON merged_into = kept.number)
+            AND sequence = 1
+          ORDER BY at, visit",
     )?
     .query_and_then([number], visit)?
     .collect()

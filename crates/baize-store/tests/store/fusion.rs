@@ -1,12 +1,14 @@
 //! What is to be brought together of images and triage.
 
+use std::path::Path;
+
 use baize_core::ports::{
     Appended, FusionDue, FusionRecords, FusionSubject, Ledger, TriageEntry, TriageRecords, TriageStep,
     Unacknowledged,
 };
 use baize_core::{Outcome, Timestamp};
 use baize_store::SqliteLedger;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use crate::fixtures::{admission, analysed, at, failed, open_ledger, report, study, triage_entry, visit};
 
@@ -20,6 +22,27 @@ async fn finish_one(ledger: &SqliteLedger, study_number: u32, sop: u32, outcome:
     ledger.admit(admission(study_number, sop)).await.unwrap();
     let job = ledger.take_jobs(1).await.unwrap().remove(0);
     assert!(ledger.finish(job.id, report(&job, outcome)).await.unwrap());
+}
+
+/// As if the HIS had told of an order in an encounter and it was found to be answered by the study.
+fn order(folder: &Path, number: i64, study_number: u32, encounter: &str) {
+    let shell = Connection::open(folder.join("data/ledger.db")).unwrap();
+    shell.execute("INSERT OR IGNORE INTO his_patient (id, pid) VALUES (1, 'W1')", []).unwrap();
+    shell
+        .execute(
+            "INSERT INTO his_order (id, patient_id, encounter, lane, cancelled, received_at, updated_at, planned_from,
+                                    planned_to)
+             VALUES (?1, 1, ?2, 0, 0, 1, 1, 1, 1)",
+            params![number, encounter],
+        )
+        .unwrap();
+    shell
+        .execute(
+            "INSERT INTO order_match (order_id, study_id, how, at)
+             SELECT ?1, id, 'accession', 1 FROM study WHERE uid = ?2",
+            params![number, study(study_number).as_str()],
+        )
+        .unwrap();
 }
 
 /// Everything that is due, settled as it is read.
@@ -42,8 +65,17 @@ async fn results_and_steps_are_due_and_what_imaging_itself_wrote_is_not() {
     let ledger = open_ledger(folder.path());
     assert_eq!(ledger.due_fusion(NOW).await.unwrap(), None);
     finish_one(&ledger, 1, 1, analysed()).await;
+    assert_eq!(drain(&ledger).await, [], "a study without an order belongs to no encounter");
+    order(folder.path(), 1, 1, "E-1");
+    assert_eq!(drain(&ledger).await, [FusionSubject::Study(study(1))], "the order came after the result");
     finish_one(&ledger, 1, 2, failed()).await;
+    finish_one(&ledger, 1, 3, failed()).await;
     assert_eq!(drain(&ledger).await, [FusionSubject::Study(study(1))], "once, however many results");
+    let shell = Connection::open(folder.path().join("data/ledger.db")).unwrap();
+    shell.execute("UPDATE his_order SET encounter = 'E-9', updated_at = 2", []).unwrap();
+    assert_eq!(drain(&ledger).await, [FusionSubject::Study(study(1))], "the order is of another encounter");
+    shell.execute("UPDATE his_order SET updated_at = 3", []).unwrap();
+    assert_eq!(drain(&ledger).await, []);
 
     ledger.append(triage_entry(1, 1)).await.unwrap();
     assert_eq!(drain(&ledger).await, [], "a visit that names no encounter belongs to no study");
@@ -89,6 +121,7 @@ async fn what_is_due_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open_ledger(folder.path());
     finish_one(&ledger, 7, 1, analysed()).await;
+    order(folder.path(), 1, 7, "住院-1");
     ledger.append(of("住院-1", 1, 1, TriageStep::Assessed)).await.unwrap();
     ledger.close().await;
     drop(ledger);
@@ -107,6 +140,21 @@ async fn visits_are_found_by_their_encounter() {
     ledger.append(of("E-1", 2, 2, TriageStep::Vitals)).await.unwrap();
     assert_eq!(ledger.visits_of_encounter("E-1").await.unwrap(), [visit(2), visit(3)]);
     assert_eq!(ledger.visits_of_encounter("e-1").await.unwrap(), []);
+    drain(&ledger).await;
+
+    // The HIS tells that E-2 and E-3 are E-1.
+    let shell = Connection::open(folder.path().join("data/ledger.db")).unwrap();
+    shell.execute("INSERT INTO his_patient (id, pid) VALUES (1, 'W1')", []).unwrap();
+    for number in ["E-1", "E-2", "E-3"] {
+        let sql = "INSERT INTO encounter (number, patient_id, state, updated_at) VALUES (?1, 1, 'open', 1)";
+        shell.execute(sql, [number]).unwrap();
+    }
+    assert_eq!(drain(&ledger).await, [encounter("E-1"), encounter("E-2")], "nobody is at the desk in E-3");
+    shell.execute("UPDATE encounter SET merged_into = 'E-1' WHERE number <> 'E-1'", []).unwrap();
+    assert_eq!(drain(&ledger).await, [encounter("E-2"), encounter("E-3")]);
+    for number in ["E-1", "E-2", "E-3"] {
+        assert_eq!(ledger.visits_of_encounter(number).await.unwrap(), [visit(1), visit(2), visit(3)]);
+    }
 }
 
 #[tokio::test]
