@@ -1,7 +1,6 @@
 //! The work list, findings and pictures.
 
 use baize_core::Timestamp;
-use serde_json::json;
 
 use crate::fakes::{NOW, PATIENT, PATIENT_ID, PNG};
 use crate::harness::{app, app_with, config};

@@ -13,6 +13,7 @@ mod cli;
 mod corpus;
 mod deid;
 mod dicomweb;
+mod fusion;
 mod gate;
 mod harness;
 mod hl7;
