@@ -15,9 +15,26 @@ PRAGMA writable_schema = RESET;
 
 -- The visits of an encounter.
 CREATE INDEX triage_visit_of_encounter ON triage_entry (encounter) WHERE sequence = 1 AND encounter IS NOT NULL;
--- What imaging told the nurse, and what she has seen.
-CREATE INDEX triage_imaging ON triage_entry (visit, sequence) WHERE step = 'imaging';
-CREATE INDEX triage_acknowledged ON triage_entry (visit, sequence) WHERE step = 'acknowledged';
+
+-- The visits to which imaging has told something that no nurse has acknowledged. Follows from the record.
+CREATE TABLE triage_waiting (
+    visit    TEXT    NOT NULL PRIMARY KEY,
+    -- The newest step that imaging made.
+    sequence INTEGER NOT NULL,
+    -- When the oldest was made.
+    since    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER triage_waits AFTER INSERT ON triage_entry WHEN NEW.step = 'imaging'
+BEGIN
+    INSERT INTO triage_waiting (visit, sequence, since) VALUES (NEW.visit, NEW.sequence, NEW.at)
+    ON CONFLICT DO UPDATE SET sequence = excluded.sequence;
+END;
+
+CREATE TRIGGER triage_waits_no_more AFTER INSERT ON triage_entry WHEN NEW.step = 'acknowledged'
+BEGIN
+    DELETE FROM triage_waiting WHERE visit = NEW.visit;
+END;
 
 -- What is to be looked at again, because something that fusion looks at has changed. Entered in the transaction of the
 -- change; removed when it was looked at, unless it has changed again since.

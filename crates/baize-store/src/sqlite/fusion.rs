@@ -79,17 +79,12 @@ fn visit(row: &Row<'_>) -> Result<VisitId, Trouble> {
 
 pub(super) fn unacknowledged(db: &Connection, limit: usize) -> Result<Vec<Unacknowledged>, Trouble> {
     db.prepare_cached(
-        "SELECT told.visit, MAX(told.sequence) AS sequence, MIN(told.at) AS since, last.level_cn, last.acuity
-           FROM triage_entry AS told
+        "SELECT waiting.visit, waiting.sequence, waiting.since, last.level_cn, last.acuity
+           FROM triage_waiting AS waiting
            JOIN triage_entry AS last
-             ON last.visit = told.visit
-            AND last.sequence = (SELECT MAX(sequence) FROM triage_entry AS one WHERE one.visit = told.visit)
-          WHERE told.step = 'imaging'
-            AND NOT EXISTS (SELECT 1 FROM triage_entry AS seen
-                             WHERE seen.visit = told.visit AND seen.step = 'acknowledged'
-                               AND seen.sequence > told.sequence)
-          GROUP BY told.visit
-          ORDER BY last.level_cn, last.acuity, since
+             ON last.visit = waiting.visit
+            AND last.sequence = (SELECT MAX(sequence) FROM triage_entry AS one WHERE one.visit = waiting.visit)
+          ORDER BY last.level_cn, last.acuity, waiting.since
           LIMIT ?1",
     )?
     .query_and_then([convert::limit(limit)], |row| {
