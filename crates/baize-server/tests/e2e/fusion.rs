@@ -70,7 +70,7 @@ async fn tell(server: &Server, kind: &str, id: &str, segments: &[&str]) {
 async fn order(server: &Server, id: &str, accession: &str, encounter: &str) {
     let visit = format!("PV1|1|E|急诊^^01||||||||||||||||{encounter}");
     let common = format!("ORC|NW|P-{accession}|||||^^^^^R");
-    let detail = format!("OBR|1|P-{accession}||71046^胸部正位|||||||||||||||{accession}||||||DX");
+    let detail = format!("OBR|1|P-{accession}||71046^胸部正位||||||||||||||{accession}||||||DX");
     let segments = ["PID|1||MZ1^^^^MR||王^小东", &visit, &common, &detail];
     tell(server, "ORM^O01", id, &segments).await;
 }
