@@ -1,5 +1,8 @@
 //! The description of the interface, made from the handlers and from the tables that they obey.
 
+mod examples;
+mod parameters;
+
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{
@@ -50,7 +53,44 @@ pub fn openapi() -> OpenApi {
         }
         document.merge(part);
     }
+    refine(&mut document);
     document
+}
+
+/// Makes bodies and parameters say all that is known of them.
+fn refine(document: &mut OpenApi) {
+    let schemas =
+        serde_json::to_value(&document.components).map(|all| all["schemas"].clone()).unwrap_or_default();
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter {
+                    parameters::refine(parameter);
+                }
+            }
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                for (media, content) in &mut body.content {
+                    if let RefOr::T(content) = content {
+                        examples::complete(path, media, None, content, &schemas);
+                    }
+                }
+            }
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                for (media, content) in &mut response.content {
+                    if let RefOr::T(content) = content {
+                        examples::complete(
+                            path,
+                            media,
+                            Some((status, &response.description)),
+                            content,
+                            &schemas,
+                        );
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -77,7 +77,7 @@ impl Metrics {
             MessageSettlement::Acknowledged { .. } => "acknowledged",
             MessageSettlement::Refused { .. } => "refused",
             MessageSettlement::Waiting { .. } => "failed",
-            MessageSettlement::Covered => return,
+            MessageSettlement::Covered { .. } => return,
         };
         self.attempted(destination, "message", result);
     }

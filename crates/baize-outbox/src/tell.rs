@@ -19,6 +19,14 @@ use crate::telling::assess;
 /// The longest wait that a peer may ask for.
 const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What came of making a message.
+enum Made {
+    /// It is kept, and is to be sent.
+    Kept(MessageId, Bytes),
+    /// The peer has acknowledged one that tells the same.
+    Covered { whole: bool },
+}
+
 impl DeliveryService {
     /// Makes the message, unless that was done before, sends it and settles it.
     pub(crate) async fn tell(
@@ -29,12 +37,14 @@ impl DeliveryService {
         mut owed: OwedMessage,
     ) {
         let made = match owed.made.take() {
-            Some(made) => Ok(Some(made)),
+            Some((id, message)) => Ok(Made::Kept(id, message)),
             None => self.make(wording, &owed).await,
         };
         let (id, message) = match made {
-            Ok(Some(made)) => made,
-            Ok(None) => return self.end(&owed.delivery, MessageSettlement::Covered).await,
+            Ok(Made::Kept(id, message)) => (id, message),
+            Ok(Made::Covered { whole }) => {
+                return self.end(&owed.delivery, MessageSettlement::Covered { whole }).await;
+            }
             Err(fault) if is_passing(&fault) => {
                 warn!(destination = road.name(), %fault, "a message cannot be made now");
                 let until = self.again(&owed.delivery);
@@ -76,12 +86,8 @@ impl DeliveryService {
         self.end(delivery, how).await;
     }
 
-    /// The message, kept as it was made. `None`: the peer has acknowledged one that tells the same.
-    async fn make(
-        &self,
-        wording: &Arc<dyn Wording>,
-        owed: &OwedMessage,
-    ) -> Result<Option<(MessageId, Bytes)>, Fault> {
+    /// The message, kept as it was made.
+    async fn make(&self, wording: &Arc<dyn Wording>, owed: &OwedMessage) -> Result<Made, Fault> {
         let gone = |_| Fault::new(ErrorCode::Draining, "the outbox is closing");
         let permit = Arc::clone(&self.rendering).acquire_owned().await.map_err(gone)?;
         let message = owed.delivery.message();
@@ -91,7 +97,7 @@ impl DeliveryService {
                 let mut result = self.parts.sources.study(study).await?;
                 let telling = assess(&mut result, owed.told.as_ref());
                 if owed.told.as_ref().is_some_and(|told| told.last.content == telling.content) {
-                    return Ok(None);
+                    return Ok(Made::Covered { whole: telling.whole });
                 }
                 (Subject::Study(Box::new(result)), Some(telling))
             }
@@ -113,7 +119,7 @@ impl DeliveryService {
         let payload = spawn_blocking(work).await.map_err(ended)??;
         let made = MadeMessage { id: id.clone(), payload: payload.clone(), telling };
         self.parts.records.keep_message(owed.delivery.id, made, now).await?;
-        Ok(Some((id, payload)))
+        Ok(Made::Kept(id, payload))
     }
 
     fn again(&self, delivery: &Delivery) -> Timestamp {
@@ -137,7 +143,7 @@ impl DeliveryService {
                     destination, answer, attempts, "message not delivered, will be tried again"
                 );
             }
-            MessageSettlement::Covered => {
+            MessageSettlement::Covered { .. } => {
                 debug!(delivery = id, destination, "the peer knows already what the message would tell");
             }
         }

@@ -46,6 +46,8 @@ CREATE TABLE delivery (
     status          INTEGER CHECK (status BETWEEN 0 AND 65535),
     answer          TEXT,
     comment         TEXT,
+    -- Of a covered message: whether what the peer knows was then all of a complete study.
+    whole           INTEGER CHECK (whole IN (0, 1)),
     CHECK ((state = 'waiting') = (next_attempt_at IS NOT NULL)),
     CHECK ((sop_class IS NULL) = (sop_instance IS NULL)),
     CHECK ((visit IS NULL) = (sequence IS NULL)),
@@ -58,6 +60,7 @@ CREATE TABLE delivery (
     CHECK (state <> 'acknowledged'
            OR CASE kind WHEN 'object' THEN sop_instance IS NOT NULL AND status IS NOT NULL
                         ELSE message_id IS NOT NULL AND answer IS NOT NULL AND answer <> '' END),
+    CHECK ((state = 'covered') = (whole IS NOT NULL)),
     CHECK (state <> 'covered' OR (kind = 'message' AND study_id IS NOT NULL AND message_id IS NULL)),
     UNIQUE (destination, report_id, ordinal),
     UNIQUE (destination, visit, sequence)
@@ -101,7 +104,8 @@ CREATE INDEX delivery_next_message ON delivery (destination, (lane = 2) DESC, id
 CREATE INDEX delivery_of_subject ON delivery (subject, destination, id)
     WHERE kind = 'message' AND state IN ('pending', 'sending', 'waiting');
 -- What a destination was told of a study.
-CREATE INDEX delivery_told ON delivery (study_id, destination) WHERE kind = 'message' AND state = 'acknowledged';
+CREATE INDEX delivery_told ON delivery (study_id, destination)
+    WHERE kind = 'message' AND state IN ('acknowledged', 'covered');
 CREATE INDEX delivery_in_state ON delivery (state, id);
 CREATE INDEX delivery_object ON delivery (sop_instance) WHERE kind = 'object';
 CREATE INDEX commitment_next ON commitment (destination, ask_at) WHERE committed_at IS NULL;

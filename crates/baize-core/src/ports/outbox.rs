@@ -233,7 +233,7 @@ pub struct OwedMessage {
 /// What a destination has been told of a study.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToldBefore {
-    /// By the last message that it has acknowledged.
+    /// By the last message that it has acknowledged; whole also where the study has become so since.
     pub last: Telling,
     /// One of its messages told it as signed by a physician.
     pub was_final: bool,
@@ -275,7 +275,10 @@ pub enum MessageSettlement {
         comment: String,
     },
     /// Not sent: the peer has acknowledged a message that tells the same.
-    Covered,
+    Covered {
+        /// That is now all of a complete study, of which nothing is pending.
+        whole: bool,
+    },
 }
 
 /// What a peer says about its commitment to keep objects (PS3.4 section J.3.3).

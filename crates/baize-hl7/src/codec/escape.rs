@@ -95,6 +95,8 @@ fn known_shape(sequence: &str) -> bool {
 /// The raw value for a text: delimiters, line breaks and what would end an MLLP frame are escaped.
 pub fn escape(text: &str, delimiters: &Delimiters) -> String {
     let mut raw = String::with_capacity(text.len());
+    // Delimiters are punctuation: of all sequences only `.br` can hold one.
+    let has_dot = delimiters.all().contains(&'.');
     for c in text.chars() {
         let letter = if c == delimiters.field {
             "F"
@@ -110,6 +112,7 @@ pub fn escape(text: &str, delimiters: &Delimiters) -> String {
             "P"
         } else {
             match c {
+                '\n' if has_dot => "X0A",
                 '\n' => ".br",
                 '\r' => "X0D",
                 '\u{b}' => "X0B",
@@ -160,10 +163,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_escaped_comes_back(text in any::<String>()) {
-            let delimiters = Delimiters { truncation: Some('#'), ..Delimiters::default() };
+        fn what_was_escaped_comes_back(text in any::<String>(), odd in any::<bool>()) {
+            let (field, repetition) = if odd { ('.', '+') } else { ('|', '~') };
+            let delimiters = Delimiters { truncation: Some('#'), field, repetition, ..Delimiters::default() };
             let raw = escape(&text, &delimiters);
-            let forbidden = ['|', '^', '~', '&', '#', '\r', '\n', '\u{b}', '\u{1c}'];
+            let forbidden = [field, '^', repetition, '&', '#', '\r', '\n', '\u{b}', '\u{1c}'];
             prop_assert!(!raw.contains(forbidden));
             prop_assert_eq!(unescape(&raw, &delimiters, Charset::UTF_8), text);
         }

@@ -183,6 +183,12 @@ impl Message {
         Ok(())
     }
 
+    /// Puts whole segments, written with this message's delimiters, in the place of all that it has.
+    pub(crate) fn replace(&mut self, segments: impl Iterator<Item = String>) {
+        let segment = |text| Segment { text, ending: "\r".to_owned() };
+        self.segments = segments.map(segment).collect();
+    }
+
     /// The text as it was parsed, with the blank lines before it and the line ends that it had.
     pub fn render(&self) -> String {
         let segments = self.segments.iter();

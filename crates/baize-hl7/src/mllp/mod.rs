@@ -6,6 +6,8 @@
 mod ack;
 mod client;
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod key;
 mod link;
 mod metrics;
@@ -14,6 +16,6 @@ mod server;
 pub(crate) mod frame;
 
 pub use self::ack::{Acknowledger, Receipt};
-pub use self::client::{Answer, Client, ClientConfig};
+pub use self::client::{Answer, Client, ClientConfig, Exchange};
 pub use self::metrics::Metrics;
 pub use self::server::{Inbound, Receiver, Server, ServerConfig};

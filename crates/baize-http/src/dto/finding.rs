@@ -124,6 +124,7 @@ pub(crate) struct ResultDto {
     /// Null unless the status is `ok`.
     population: Option<PopulationDto>,
     /// What limits the reading, in the caller's language; empty for a clean image.
+    #[schema(example = json!([]))]
     caveats: Vec<String>,
     /// Where the annotated picture is, relative to the server; null where there is none.
     #[schema(example = "/v1/studies/1.2.3/instances/1.2.3.4/overlay.png?model=cxr-pneumonia-paed%400.1.0")]

@@ -22,6 +22,7 @@ pub(crate) struct ReadyDto {
     #[schema(example = true)]
     ready: bool,
     /// Why not; empty when ready.
+    #[schema(example = json!([]))]
     reasons: Vec<String>,
     /// What a person should look after although new work is taken; empty where all is well.
     #[schema(example = json!(["12 results wait for destination pacs, the oldest for 75 minutes"]))]

@@ -75,14 +75,19 @@ pub(crate) struct PatientDto {
 #[schema(as = Progress)]
 pub(crate) struct ProgressDto {
     /// Images received.
+    #[schema(example = 2)]
     instances: u64,
     /// Analyses not finished yet.
+    #[schema(example = 0)]
     pending: u64,
     /// Images analysed.
+    #[schema(example = 2)]
     analysed: u64,
     /// Images that no model may read.
+    #[schema(example = 0)]
     refused: u64,
     /// Images that could not be read, or on which the model could not run.
+    #[schema(example = 0)]
     failed: u64,
 }
 
@@ -115,7 +120,7 @@ pub(crate) struct ArrivalDto {
 #[schema(as = Expected)]
 pub(crate) struct ExpectedDto {
     /// At least 1.
-    #[schema(example = 2, minimum = 1)]
+    #[schema(value_type = i64, example = 2, minimum = 1, maximum = 4_294_967_295_u32)]
     pub(crate) instances: u32,
 }
 

@@ -136,6 +136,41 @@ fn errors_and_credentials_are_described_everywhere() {
 }
 
 #[test]
+fn every_operation_has_its_examples() {
+    let document = document();
+    for ((method, path), operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        let tags = operation["tags"].as_array().unwrap();
+        assert!(!tags.is_empty() && tags.iter().all(|tag| tag != "crate"), "{name} has no tag");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name} has no summary");
+        let request = operation.get("requestBody").map(|body| ("request", body));
+        let answers = operation["responses"].as_object().unwrap().iter();
+        for (of, body) in request.into_iter().chain(answers.map(|(status, answer)| (status.as_str(), answer)))
+        {
+            for (media, content) in body.get("content").and_then(Value::as_object).into_iter().flatten() {
+                let has = content.get("example").or(content.get("examples")).is_some_and(|example| {
+                    !matches!(example, Value::Null) && *example != Value::Array(vec![])
+                });
+                let is_text = media.ends_with("json") || media.starts_with("text/");
+                assert!(
+                    has || !is_text,
+                    "{name}: {of} ({media}) has no example: give one, or to each field of it"
+                );
+                if media == "application/problem+json" {
+                    assert_eq!(content["example"]["status"].to_string(), of, "{name}");
+                }
+            }
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] == "path" {
+                let example = parameter.get("example").or(parameter["schema"].get("example"));
+                assert!(example.is_some(), "{name}: {} has no example", parameter["name"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_every_operation_has_its_own_name() {
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {

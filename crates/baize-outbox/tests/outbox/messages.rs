@@ -172,6 +172,23 @@ async fn a_result_goes_from_preliminary_over_corrected_to_final() {
 }
 
 #[tokio::test]
+async fn a_late_image_corrects_what_was_told_before_the_study_was_complete() {
+    let scene = Scene::set().await;
+    scene.hospital.report_finding(1, 1, Lane::Routine, 0.9).await;
+    scene.deliver().await;
+    scene.hospital.silence().await;
+    scene.deliver().await;
+    assert_eq!(scene.states().await, [Acknowledged, Covered]);
+    scene.hospital.clock.advance(Duration::from_secs(60));
+    scene.hospital.report_finding(1, 2, Lane::Routine, 0.9).await;
+    scene.deliver().await;
+    assert_eq!(
+        scene.receiver.told(),
+        ["1.2.1 preliminary 1.2.1.1:Present", "1.2.1 corrected 1.2.1.1:Present 1.2.1.2:Present"]
+    );
+}
+
+#[tokio::test]
 async fn what_the_peer_knows_already_is_not_told_again() {
     let scene = Scene::set().await;
     scene.hospital.report_finding(1, 1, Lane::Routine, 0.9).await;

@@ -10,7 +10,7 @@ use baize_triage::rules::Status;
 
 use super::language::{self, pick};
 use super::{EXIT_FAILURE, say};
-use crate::config::{self, Config, Destination};
+use crate::config::{self, Config, Destination, WayTo};
 use crate::wiring;
 
 /// Prints one line per thing looked at; fails when the server would not start.
@@ -322,13 +322,19 @@ fn destinations(config: &Config, reader: Language) -> bool {
     for (destination, answer) in answers {
         let name = &destination.name;
         let tls = if destination.tls.is_some() { ", TLS" } else { "" };
-        let objects = destination.objects.join(", ");
-        let address = match &destination.stow {
-            Some(url) => url.clone(),
-            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
+        let way = destination.way();
+        let gets = match way.takes_messages() {
+            true => wiring::tells(destination).join(", "),
+            false => destination.objects.join(", "),
+        };
+        let address = match way {
+            WayTo::Stow(url) => url.to_owned(),
+            WayTo::Dimse => format!("{}, {}{tls}", destination.address, destination.ae_title),
+            WayTo::Hl7(hl7) => format!("HL7 v2, {}, {}{tls}", hl7.address, hl7.charset),
+            WayTo::Webhook(webhook) => format!("webhook, {}", webhook.url),
         };
         match answer {
-            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {objects})")),
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {gets})")),
             Err(mistake) => {
                 bad(&format!("{label}: {mistake:#}"));
                 sound = false;
@@ -347,9 +353,12 @@ fn destinations(config: &Config, reader: Language) -> bool {
 /// # Errors
 /// A setting that does not hold, as against a system that does not answer.
 async fn answer_of(config: &Config, destination: &Destination) -> anyhow::Result<Result<(), LinkLost>> {
-    Ok(match &destination.stow {
-        Some(url) => wiring::stow(destination, url)?.probe().await,
-        None => wiring::scu(config, destination)?.echo().await,
+    Ok(match destination.way() {
+        WayTo::Stow(url) => wiring::stow(destination, url)?.probe().await,
+        WayTo::Dimse => wiring::scu(config, destination)?.echo().await,
+        // Neither has a question that is no message: that somebody listens is all that can be asked.
+        WayTo::Hl7(hl7) => wiring::mllp(destination, hl7)?.probe().await.map_err(LinkLost),
+        WayTo::Webhook(webhook) => wiring::webhook(destination, webhook)?.probe().await,
     })
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod hl7;
 mod layers;
 mod lookups;
+mod messages;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use check::problems;
 pub(crate) use hl7::{Hl7, Hl7Tls};
 pub(crate) use layers::{Sources, load};
+pub(crate) use messages::{AskedFor, Hl7To, MessageLanguage, WayTo, WebhookTo};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
@@ -208,7 +210,19 @@ pub(crate) struct Destination {
     pub response_timeout_seconds: u64,
     #[serde(default)]
     pub storage_commitment: bool,
+    pub tells: Option<Vec<String>>,
     pub tls: Option<PeerTls>,
+    pub hl7: Option<Hl7To>,
+    pub webhook: Option<WebhookTo>,
+}
+
+impl Destination {
+    /// By which way results reach it. Where several are configured, which is a mistake, the first counts.
+    pub(crate) fn way(&self) -> WayTo<'_> {
+        let hl7 = self.hl7.as_ref().map(WayTo::Hl7);
+        let webhook = self.webhook.as_ref().map(WayTo::Webhook);
+        hl7.or(webhook).or(self.stow.as_deref().map(WayTo::Stow)).unwrap_or(WayTo::Dimse)
+    }
 }
 
 /// `[destinations.tls]` and `[nodes.tls]`: how to speak TLS to a peer.
@@ -528,6 +542,24 @@ mod tests {
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
                 storage_commitment: true,
+                tells: Some(vec![String::new()]),
+                hl7: Some(Hl7To {
+                    address: String::new(),
+                    sending_application: String::new(),
+                    sending_facility: String::new(),
+                    receiving_application: String::new(),
+                    receiving_facility: String::new(),
+                    charset: String::new(),
+                    language: MessageLanguage::Chinese,
+                    utc_offset: String::new(),
+                    acknowledgement: AskedFor::Original,
+                    codes: Some("c".into()),
+                }),
+                webhook: Some(WebhookTo {
+                    url: String::new(),
+                    secret_file: Some("s".into()),
+                    secret_env: Some("S".into()),
+                }),
                 tls: Some(PeerTls {
                     ca: "c".into(),
                     certificate: Some("c".into()),

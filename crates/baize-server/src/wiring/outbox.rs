@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::ports::{
-    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _, Takes,
+    Courier, Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions,
+    ResultRecords as _, Takes,
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
 use baize_desk::Fusion;
@@ -21,7 +22,8 @@ use tracing::info;
 
 use super::edges;
 use super::engine::image_limits;
-use crate::config::{self, Config};
+use super::messages;
+use crate::config::{self, Config, WayTo};
 
 /// Results leave as the DICOM objects that `baize-dicom` makes of them, of the kinds that a destination gets.
 struct DicomResults {
@@ -109,25 +111,27 @@ fn destination(config: &Config, destination: &config::Destination) -> anyhow::Re
     Ok(Destination {
         recipient: Recipient {
             name: destination.name.clone(),
-            takes: Takes::Objects,
+            takes: messages::takes(destination),
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
             commitment: destination.storage_commitment,
             priors: destination.priors,
         },
-        way: Way::Objects {
-            courier: match &destination.stow {
-                Some(url) => Arc::new(stow(destination, url)?),
-                None => Arc::new(scu(config, destination)?),
-            },
-            renditions: Arc::new(DicomResults {
-                kinds: destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect(),
-            }),
+        way: match destination.way() {
+            WayTo::Stow(url) => objects(destination, Arc::new(stow(destination, url)?)),
+            WayTo::Dimse => objects(destination, Arc::new(scu(config, destination)?)),
+            WayTo::Hl7(hl7) => messages::hl7(destination, hl7)?,
+            WayTo::Webhook(webhook) => messages::signed(destination, webhook)?,
         },
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })
+}
+
+fn objects(destination: &config::Destination, courier: Arc<dyn Courier>) -> Way {
+    let kinds = destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect();
+    Way::Objects { renditions: Arc::new(DicomResults { kinds }), courier }
 }
 
 /// The way to a destination that gets results by STOW-RS.

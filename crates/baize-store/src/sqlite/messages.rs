@@ -194,11 +194,16 @@ fn made(db: &Connection, delivery: i64) -> Result<Option<(MessageId, Bytes)>, Tr
 /// What was acknowledged last is what was made last: a study's messages go one by one.
 fn told(db: &Connection, destination: &str, study: i64) -> Result<Option<ToldBefore>, Trouble> {
     db.prepare_cached(
-        "SELECT told.standing, told.whole, told.content, told.results, told.corrections,
+        "SELECT told.standing, told.content, told.results, told.corrections,
+                told.whole OR EXISTS (
+                    SELECT 1 FROM delivery AS later
+                     WHERE later.study_id = ?1 AND later.destination = ?2 AND later.kind = 'message'
+                       AND later.state IN ('acknowledged', 'covered')
+                       AND later.whole AND later.changed_at >= delivery.changed_at) AS whole,
                 MAX(told.standing IN ('final', 'amended')) OVER () AS was_final
            FROM delivery JOIN outgoing_message AS told ON told.delivery_id = delivery.id
-          WHERE delivery.study_id = ?1 AND delivery.destination = ?2
-            AND delivery.kind = 'message' AND delivery.state = 'acknowledged'
+          WHERE delivery.study_id = ?1 AND delivery.destination = ?2 AND delivery.kind = 'message'
+            AND delivery.state IN ('acknowledged', 'covered') AND delivery.state = 'acknowledged'
           ORDER BY told.made_at DESC, delivery.id DESC
           LIMIT 1",
     )?
@@ -260,6 +265,10 @@ pub(super) fn settle(
     how: &MessageSettlement,
     now: Timestamp,
 ) -> Result<(), Trouble> {
+    let whole = match how {
+        MessageSettlement::Covered { whole } => Some(*whole),
+        _ => None,
+    };
     let (state, next, answer, comment) = match how {
         MessageSettlement::Acknowledged { answer } => {
             (DeliveryState::Acknowledged, None, Some(answer.as_str()), None)
@@ -270,14 +279,15 @@ pub(super) fn settle(
         MessageSettlement::Waiting { until, answer, comment } => {
             (DeliveryState::Waiting, Some(micros(*until)), answer.as_deref(), Some(comment.as_str()))
         }
-        MessageSettlement::Covered => (DeliveryState::Covered, None, None, None),
+        MessageSettlement::Covered { .. } => (DeliveryState::Covered, None, None, None),
     };
     let settled = db
         .prepare_cached(
-            "UPDATE delivery SET state = ?2, next_attempt_at = ?3, answer = ?4, comment = ?5, changed_at = ?6
+            "UPDATE delivery
+                SET state = ?2, next_attempt_at = ?3, answer = ?4, comment = ?5, changed_at = ?6, whole = ?7
               WHERE id = ?1 AND kind = 'message' AND state = 'sending'",
         )?
-        .execute(params![id.0, state.as_str(), next, answer, comment, micros(now)])?;
+        .execute(params![id.0, state.as_str(), next, answer, comment, micros(now), whole])?;
     if settled == 1 && state == DeliveryState::Acknowledged {
         // It holds patient data, and nobody needs it any more.
         db.prepare_cached("UPDATE outgoing_message SET payload = NULL WHERE delivery_id = ?1")?

@@ -144,7 +144,7 @@ pub(crate) async fn reviews_that_sign_or_correct_are_told(store: Arc<impl Store>
         let message = take(&*store, NOW).await.unwrap();
         assert_eq!(message.delivery.message().unwrap().causes, [Cause::Reviewed]);
         assert!(take(&*store, NOW).await.is_none(), "said twice, told once");
-        settle(&*store, message.delivery.id, MessageSettlement::Covered).await;
+        settle(&*store, message.delivery.id, MessageSettlement::Covered { whole: false }).await;
     }
     assert_eq!(owed(&*store).await, [("reviewed".to_owned(), Covered), ("reviewed".to_owned(), Covered)]);
 }
@@ -211,7 +211,7 @@ pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(st
         .await
         .unwrap_err();
     settle(&*store, id, acknowledged()).await;
-    for late in [not_taken(), waiting(0), MessageSettlement::Covered] {
+    for late in [not_taken(), waiting(0), MessageSettlement::Covered { whole: true }] {
         settle(&*store, id, late).await;
     }
     let [done] = list(&*store).await.try_into().unwrap();
@@ -278,7 +278,7 @@ pub(crate) async fn a_refused_message_is_made_anew_and_after_what_is_made_alread
     let anew = take(&*store, NOW).await.unwrap();
     assert_eq!((anew.delivery.id, anew.made), (first, None));
     assert_eq!(anew.told.unwrap().last.standing, Standing::Final);
-    settle(&*store, first, MessageSettlement::Covered).await;
+    settle(&*store, first, MessageSettlement::Covered { whole: false }).await;
     let states: Vec<_> = list(&*store).await.iter().map(|one| one.state).collect();
     assert_eq!(states, [Covered, Acknowledged]);
 }
