@@ -36,6 +36,24 @@ BEGIN
     DELETE FROM triage_waiting WHERE visit = NEW.visit;
 END;
 
+-- Which visits a study told something. Follows from the record.
+CREATE TABLE fusion_told (
+    study_uid TEXT NOT NULL,
+    visit     TEXT NOT NULL,
+    PRIMARY KEY (study_uid, visit)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER triage_is_told AFTER INSERT ON triage_entry
+WHEN NEW.step IN ('imaging', 'imaging_note') AND json_valid(NEW.sent)
+BEGIN
+    INSERT INTO fusion_told (study_uid, visit)
+    SELECT DISTINCT told.study, NEW.visit
+      FROM (SELECT CASE evidence.type WHEN 'object' THEN json_extract(evidence.value, '$.study') END AS study
+              FROM json_each(NEW.sent) AS evidence) AS told
+     WHERE typeof(told.study) = 'text'
+    ON CONFLICT DO NOTHING;
+END;
+
 -- What is to be looked at again, because something that fusion looks at has changed. Entered in the transaction of the
 -- change; removed when it was looked at, unless it has changed again since.
 CREATE TABLE fusion_due (
@@ -71,6 +89,13 @@ END;
 CREATE TRIGGER changed_match_is_fused AFTER UPDATE OF study_id ON order_match
 BEGIN
     INSERT INTO fusion_due (kind, name) SELECT 'study', uid FROM study WHERE id = NEW.study_id
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+-- A person has undone it: what the study told may be of another patient.
+CREATE TRIGGER undone_match_is_fused AFTER DELETE ON order_match
+BEGIN
+    INSERT INTO fusion_due (kind, name) SELECT 'study', uid FROM study WHERE id = OLD.study_id
     ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
 END;
 

@@ -72,6 +72,12 @@ pub(super) fn visits(db: &Connection, number: &str) -> Result<Vec<VisitId>, Trou
     .collect()
 }
 
+pub(super) fn told(db: &Connection, study: &StudyUid) -> Result<Vec<VisitId>, Trouble> {
+    db.prepare_cached("SELECT visit FROM fusion_told WHERE study_uid = ?1 ORDER BY visit")?
+        .query_and_then([study.as_str()], visit)?
+        .collect()
+}
+
 fn visit(row: &Row<'_>) -> Result<VisitId, Trouble> {
     let visit: String = row.get("visit")?;
     VisitId::parse(&visit).map_err(|_| Trouble::BadRow("visit"))
