@@ -15,6 +15,7 @@ mod deid;
 mod description;
 mod dicomweb;
 mod fhir;
+mod fusion;
 mod gate;
 mod harness;
 mod hl7;

@@ -235,6 +235,11 @@ impl FusionRecords for SqliteLedger {
         self.readers.read(move |db| fusion::visits(db, &number)).await
     }
 
+    async fn visits_told_of(&self, study: &StudyUid) -> Result<Vec<VisitId>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| fusion::told(db, &study)).await
+    }
+
     async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
         self.readers.read(move |db| fusion::unacknowledged(db, limit)).await
     }
