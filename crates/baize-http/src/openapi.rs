@@ -170,6 +170,14 @@ fn problem(description: &str, form: Form) -> Response {
         Form::Problem => ("Problem", "application/problem+json"),
         Form::Outcome => ("OperationOutcome", "application/fhir+json"),
     };
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-    ResponseBuilder::new().description(description).content(media_type, content).build()
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));
+    let content = match form {
+        // Completed with that of its status.
+        Form::Problem => content,
+        Form::Outcome => content.example(Some(serde_json::json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{ "severity": "error", "code": "invalid", "details": { "text": description } }],
+        }))),
+    };
+    ResponseBuilder::new().description(description).content(media_type, content.build()).build()
 }

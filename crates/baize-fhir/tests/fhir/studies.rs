@@ -79,12 +79,7 @@ fn what_a_physician_signs_counts_and_the_models_word_stays_beside_it() {
         (negative(), review(1, 1, Verdict::Corrected, Some(Opinion::Disagree), true), "corrected", PRESENT),
         (positive(), review(1, 1, Verdict::Confirmed, Some(Opinion::Uncertain), true), "final", UNDETERMINED),
         (positive(), review(1, 1, Verdict::Rejected, None, true), "entered-in-error", "-"),
-        (
-            positive(),
-            review(1, 1, Verdict::Corrected, Some(Opinion::Disagree), false),
-            "preliminary",
-            PRESENT,
-        ),
+        (positive(), review(1, 1, Verdict::Corrected, Some(Opinion::Disagree), false), "preliminary", ABSENT),
     ] {
         let by_model = code(&findings(&result)[0], "valueCodeableConcept").to_owned();
         let result = StudyResult { reviews: vec![review.clone()], standing: Standing::Final, ..result };

@@ -79,9 +79,13 @@ const SERVED: [Kind; 7] = [
 ///
 /// Needs no login.
 #[utoipa::path(get, path = "/fhir/metadata", tag = "fhir", responses(
-    (status = 200, description = "The CapabilityStatement", body = Value, content_type = "application/fhir+json"),
+    (status = 200, description = "The CapabilityStatement", body = Value, content_type = "application/fhir+json",
+     example = json!({ "resourceType": "CapabilityStatement", "status": "active", "kind": "instance",
+                       "fhirVersion": "4.0.1", "format": ["application/fhir+json", "json"] })),
     (status = 406, description = "Something else than JSON is wanted", body = Value,
-     content_type = "application/fhir+json"),
+     content_type = "application/fhir+json",
+     example = json!({ "resourceType": "OperationOutcome", "issue": [
+         { "severity": "error", "code": "not-supported", "diagnostics": "Accept: resources are application/fhir+json" }] })),
 ))]
 async fn metadata(
     State(app): State<Arc<AppState>>,
@@ -103,7 +107,10 @@ async fn metadata(
 ///
 /// Needs no login. Tokens come from the hospital's identity provider; `scopes_supported` lists what they may hold.
 #[utoipa::path(get, path = "/fhir/.well-known/smart-configuration", tag = "fhir", responses(
-    (status = 200, description = "The configuration", body = Value, content_type = "application/json"),
+    (status = 200, description = "The configuration", body = Value, content_type = "application/json",
+     example = json!({ "scopes_supported": ["system/DiagnosticReport.read", "system/*.rs"],
+                       "capabilities": ["permission-v1", "permission-v2"],
+                       "grant_types_supported": ["client_credentials"] })),
 ))]
 async fn smart_configuration(State(app): State<Arc<AppState>>) -> Response {
     let issuer = app.config.auth.as_ref().and_then(|auth| auth.jwt.as_ref()).map(|jwt| jwt.issuer.clone());
@@ -143,7 +150,9 @@ macro_rules! resource_routes {
                 ("_lastUpdated" = Option<String>, Query, description = "When it last changed", example = "ge2026-03-01"),
                 ("_count" = Option<u32>, Query, description = "Resources of a page; 50 where absent"),
             ),
-            responses((status = 200, description = "A page (Bundle)", body = Value, content_type = "application/fhir+json"))
+            responses((status = 200, description = "A page (Bundle)", body = Value, content_type = "application/fhir+json",
+                       example = json!({ "resourceType": "Bundle", "type": "searchset", "total": 0, "link": [
+                           { "relation": "self", "url": concat!("https://baize.hospital.example", $search_path) }] })))
         )]
         async fn $search(
             State(app): State<Arc<AppState>>,
@@ -166,7 +175,9 @@ macro_rules! resource_routes {
             request_body(content = String, content_type = "application/x-www-form-urlencoded",
                          description = "Parameters; at most 64 KiB"),
             responses(
-                (status = 200, description = "A page (Bundle)", body = Value, content_type = "application/fhir+json"),
+                (status = 200, description = "A page (Bundle)", body = Value, content_type = "application/fhir+json",
+                       example = json!({ "resourceType": "Bundle", "type": "searchset", "total": 0, "link": [
+                           { "relation": "self", "url": concat!("https://baize.hospital.example", $search_path) }] })),
             )
         )]
         async fn $post(
@@ -191,7 +202,9 @@ macro_rules! resource_routes {
             tag = "fhir",
             params(($id = String, Path, description = "The id, as a search or a reference has it", example = $example)),
             responses(
-                (status = 200, description = "The resource", body = Value, content_type = "application/fhir+json"),
+                (status = 200, description = "The resource", body = Value, content_type = "application/fhir+json",
+                 example = json!({ "resourceType": stringify!($kind), "id": $example,
+                                   "meta": { "lastUpdated": "2026-03-01T08:30:00.000250Z" } })),
                 (status = 304, description = "It is as `If-None-Match` says"),
             )
         )]
