@@ -63,7 +63,7 @@ fn identity(sop: u32) -> InstanceIdentity {
 fn pneumonia(probability: f32) -> Finding {
     let meaning = text("肺炎", "Pneumonia");
     let code = Coded { scheme: "SCT".into(), value: "233604007".into(), meaning };
-    Finding { code, probability, threshold: 0.5, region: None, heat: None }
+    Finding { code, probability, threshold: 0.5, critical: Some(0.88), region: None, heat: None }
 }
 
 fn facts() -> ImageFacts {
@@ -98,11 +98,16 @@ fn image(sop: u32, outcomes: Vec<Outcome>, pending: u64) -> InstanceRecord {
 }
 
 fn analysed(probability: f32) -> Outcome {
-    Outcome::Analysed { findings: vec![pneumonia(probability)], population: Population::Validated, caveats: vec![] }
+    Outcome::Analysed {
+        findings: vec![pneumonia(probability)],
+        population: Population::Validated,
+        caveats: vec![],
+    }
 }
 
 fn study(standing: Standing, instances: Vec<InstanceRecord>) -> StudyResult {
-    let progress = Progress { instances: instances.len() as u64, pending: 0, analysed: 1, refused: 0, failed: 0 };
+    let progress =
+        Progress { instances: instances.len() as u64, pending: 0, analysed: 1, refused: 0, failed: 0 };
     let complete = Some(Completion { by: CompletedBy::Quiet, at: at(60) });
     StudyResult {
         summary: StudySummary {
@@ -190,7 +195,9 @@ fn visit(step: TriageStep, encounter: Option<Encounter>) -> Subject {
         actor: "triage-desk-1".into(),
         sent: "{}".into(),
         known: format!(
-            r#"{{"request":{{"vitals":{{"heart_rate":128,"systolic_bp":92.5,"spo2":null,"avpu":"alert"}}}}{decision}}}"#
+            r#"{{"request":{{"vitals":{{"heart_rate":128,"systolic_bp":92.5,"spo2":null,"avpu":"alert"}}}},
+                "imaging":[{{"kind":"raise","text":{{"zh":"气胸","en":"pneumothorax"}}}},
+                           {{"kind":"not_read","text":{{"zh":"胸片未能分析","en":"a chest film could not be read"}}}}]{decision}}}"#
         ),
         assessment: r#"{"level_cn":2,"acuity":2,"target_minutes":10,
             "department":{"code":"chest_pain_centre","zh":"胸痛中心","en":"Chest pain centre"},
@@ -215,7 +222,10 @@ fn cases() -> Vec<(&'static str, Charset, Language, Subject)> {
     let (zh, en) = (Language::Chinese, Language::English);
     let outside = Outcome::Analysed {
         findings: vec![pneumonia(0.872_5)],
-        population: Population::Outside(text("成人不在验证人群内", "adults were not among the validated patients")),
+        population: Population::Outside(text(
+            "成人不在验证人群内",
+            "adults were not among the validated patients",
+        )),
         caveats: vec![text("像素内有文字", "burned-in text")],
     };
     let refused = Outcome::Refused(Fault::new(ErrorCode::WrongBodyPart, "Body Part Examined is HAND"));
@@ -229,11 +239,17 @@ fn cases() -> Vec<(&'static str, Charset, Language, Subject)> {
     let boxed = |result| Subject::Study(Box::new(result));
     let with_his = |result| StudyResult { context: context(), ..result };
     let corrected = StudyResult {
-        reviews: vec![review(1, Verdict::Corrected, false, Some(Opinion::Disagree)), review(2, Verdict::Rejected, false, None)],
+        reviews: vec![
+            review(1, Verdict::Corrected, false, Some(Opinion::Disagree)),
+            review(2, Verdict::Rejected, false, None),
+        ],
         ..study(Standing::Corrected, vec![image(1, vec![analysed(0.9)], 0), image(2, vec![analysed(0.9)], 0)])
     };
     let signed = StudyResult {
-        reviews: vec![review(1, Verdict::Confirmed, true, Some(Opinion::Agree)), review(2, Verdict::Corrected, true, Some(Opinion::Uncertain))],
+        reviews: vec![
+            review(1, Verdict::Confirmed, true, Some(Opinion::Agree)),
+            review(2, Verdict::Corrected, true, Some(Opinion::Uncertain)),
+        ],
         ..study(Standing::Final, vec![image(1, vec![analysed(0.9)], 0), image(2, vec![analysed(0.1)], 0)])
     };
     vec![
@@ -300,12 +316,8 @@ fn only_a_signed_result_is_final_and_what_could_not_run_is_no_absence() {
         assert_eq!(signer.as_deref(), (obr25 == "F").then_some("dr-wang"), "{name}");
     }
     let message = parsed("preliminary_without_order");
-    let (codes, results, statuses, groups) = (
-        values(&message, "3.1"),
-        values(&message, "5.1"),
-        values(&message, "11"),
-        values(&message, "4"),
-    );
+    let (codes, results, statuses, groups) =
+        (values(&message, "3.1"), values(&message, "5.1"), values(&message, "11"), values(&message, "4"));
     let of = |group: &str| -> Vec<(String, String)> {
         (0..codes.len())
             .filter(|index| groups[*index] == group && codes[*index] != "image")
@@ -324,8 +336,10 @@ fn only_a_signed_result_is_final_and_what_could_not_run_is_no_absence() {
 #[test]
 fn a_correction_shows_the_physicians_word() {
     let message = parsed("corrected");
-    let presence: Vec<String> =
-        values(&message, "5.1").into_iter().filter(|code| ["52101004", "2667000"].contains(&code.as_str())).collect();
+    let presence: Vec<String> = values(&message, "5.1")
+        .into_iter()
+        .filter(|code| ["52101004", "2667000"].contains(&code.as_str()))
+        .collect();
     assert_eq!(presence, ["2667000"], "image 1 is corrected to absent, image 2 was rejected");
     let message = parsed("final");
     let presence: Vec<String> = values(&message, "5.1")
@@ -392,8 +406,10 @@ for path in sys.argv[1:]:
     for (name, line) in names.iter().zip(said.lines()) {
         let message = parsed(name);
         let obr25 = message.text(&"OBR-25".parse().unwrap()).unwrap();
-        let statuses: String =
-            values(&message, "11").into_iter().map(|status| if status.is_empty() { "-".into() } else { status }).collect();
+        let statuses: String = values(&message, "11")
+            .into_iter()
+            .map(|status| if status.is_empty() { "-".into() } else { status })
+            .collect();
         assert_eq!(line, format!("BZ7K2M9QXT0V4R8HJ3CW {obr25} {statuses}"), "{name}");
     }
     assert_eq!(said.lines().count(), names.len());

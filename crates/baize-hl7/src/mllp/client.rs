@@ -81,7 +81,8 @@ impl Client {
     /// As [`send`](Self::send), with the code by which the peer answered.
     pub async fn exchange(&self, message: &Message) -> Exchange {
         let Some(bytes) = message.to_bytes() else {
-            return Answer::Rejected("the message has a character that its character set lacks".to_owned()).into();
+            return Answer::Rejected("the message has a character that its character set lacks".to_owned())
+                .into();
         };
         let Some(control_id) = message.control_id() else {
             return Answer::Rejected("the message has no control ID".to_owned()).into();

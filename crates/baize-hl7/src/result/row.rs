@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn numbers_and_moments() {
-        for (share, text) in [(0.0, "0"), (1.0, "100"), (0.5, "50"), (0.8725, "87.25"), (0.500_01, "50.001")] {
+        for (share, text) in [(0.0, "0"), (1.0, "100"), (0.5, "50"), (0.8725, "87.25"), (0.500_01, "50.001")]
+        {
             assert_eq!(percent(share), text);
         }
         let at = Timestamp::from_micros(1_773_567_000_999_999);

@@ -116,7 +116,8 @@ impl Study<'_> {
         let status = config.codes.status(self.result.standing);
         let code = &config.codes.observations.notice;
         for text in [&notice.zh, &notice.en] {
-            self.observations.add("TX", |row| row.code(3, code, config.language).text(5, text).text(11, status));
+            self.observations
+                .add("TX", |row| row.code(3, code, config.language).text(5, text).text(11, status));
         }
     }
 
@@ -125,8 +126,9 @@ impl Study<'_> {
         let status = config.codes.status(self.result.standing);
         let code = &config.codes.observations.image;
         let sop = instance.identity.sop.as_str();
-        self.observations
-            .add("ST", |row| row.code(3, code, config.language).text(4, &group).text(5, sop).text(11, status));
+        self.observations.add("ST", |row| {
+            row.code(3, code, config.language).text(4, &group).text(5, sop).text(11, status)
+        });
         let mut findings = 0;
         for report in &instance.reports {
             self.report(&group, &mut findings, report);
@@ -184,6 +186,7 @@ impl Study<'_> {
         let (codes, language) = (&config.codes, config.language);
         let presence = Presence::of(finding, review);
         let flag = match presence {
+            Presence::Present if finding.is_critical() => "AA",
             Presence::Present => "A",
             Presence::Absent => "N",
             Presence::Uncertain => "",

@@ -1,7 +1,7 @@
 //! Judges what is asked of other systems: `[[nodes]]`, `[priors]` and `[worklist]`.
 
-use super::{Config, WayTo};
 use super::check::{address, ae_title, peer_tls};
+use super::{Config, WayTo};
 
 pub(super) fn check(config: &Config, found: &mut Vec<String>) {
     nodes(config, found);

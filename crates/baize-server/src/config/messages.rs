@@ -158,7 +158,11 @@ pub(super) fn check(
         found.push(format!("{} is empty: it would be told nothing; remove the destination", key("tells")));
     }
     for name in tells.iter().filter(|name| !SUBJECTS.contains(&name.as_str())) {
-        found.push(format!("{}: \"{name}\" is nothing to be told of; name {}", key("tells"), SUBJECTS.join(", ")));
+        found.push(format!(
+            "{}: \"{name}\" is nothing to be told of; name {}",
+            key("tells"),
+            SUBJECTS.join(", ")
+        ));
     }
 }
 
@@ -238,13 +242,22 @@ mod tests {
             ("tells = ['studies']\naddress = 'pacs:104'\nae_title = 'PACS'".into(), "tells"),
             ("address = 'pacs:104'\nae_title = 'PACS'\n[hl7]\naddress = 'his:1'".into(), "address"),
             ("storage_commitment = true\n[hl7]\naddress = 'his:1'".into(), "storage_commitment"),
-            (format!("[hl7]\naddress = 'his:1'\n[webhook]\nurl = 'https://h/'\nsecret_file = '{secret}'"), "webhook"),
-            (format!("stow = 'https://pacs/x'\n[webhook]\nurl = 'https://h/'\nsecret_file = '{secret}'"), "webhook"),
+            (
+                format!("[hl7]\naddress = 'his:1'\n[webhook]\nurl = 'https://h/'\nsecret_file = '{secret}'"),
+                "webhook",
+            ),
+            (
+                format!("stow = 'https://pacs/x'\n[webhook]\nurl = 'https://h/'\nsecret_file = '{secret}'"),
+                "webhook",
+            ),
             (format!("[webhook]\nurl = 'http://his/'\nsecret_file = '{secret}'"), "webhook.url"),
             (format!("[webhook]\nurl = 'his'\nsecret_file = '{secret}'"), "webhook.url"),
             ("[webhook]\nurl = 'https://his/'".into(), "webhook.secret_file"),
             ("[webhook]\nurl = 'https://his/'\nsecret_file = 'nowhere'".into(), "webhook.secret_file"),
-            ("[webhook]\nurl = 'https://his/'\nsecret_env = 'BAIZE_NO_SUCH_VARIABLE'".into(), "webhook.secret_env"),
+            (
+                "[webhook]\nurl = 'https://his/'\nsecret_env = 'BAIZE_NO_SUCH_VARIABLE'".into(),
+                "webhook.secret_env",
+            ),
         ] {
             let found = found(&toml);
             let is_named = |problem: &String| problem.contains(&format!("destinations[0].{named}"));

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::ports::{
-    Courier, Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _, Takes,
+    Courier, Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions,
+    ResultRecords as _, Takes,
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
 use baize_dicom::filing::Filing;
 use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
-use baize_outbox::{Backoff, DeliveryService, Destination, NoHospital, Parts, Settings, Sources, Way};
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, SqliteLedger};
 use baize_stow::{StowClient, StowConfig};
 use tracing::info;
@@ -72,7 +73,7 @@ pub(super) async fn open(
         studies: ledger.clone(),
         reviews: ledger.clone(),
         triage: ledger.clone(),
-        hospital: Arc::new(NoHospital),
+        hospital: ledger.clone(),
     };
     let parts = Parts { records: ledger.clone(), spool, sources, clock: Arc::new(SystemClock) };
     let service = Arc::new(DeliveryService::open(parts, settings, destinations).await?);

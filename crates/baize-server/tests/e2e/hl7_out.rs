@@ -44,7 +44,8 @@ struct Peer {
 impl Peer {
     async fn listen(port: u16, script: &[Reply]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        let peer = Self { came: Arc::default(), script: Arc::new(Mutex::new(script.iter().copied().collect())) };
+        let peer =
+            Self { came: Arc::default(), script: Arc::new(Mutex::new(script.iter().copied().collect())) };
         let serving = peer.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -183,7 +184,10 @@ async fn a_message_is_sent_until_the_receiver_has_answered_for_it() {
     assert!(came[..=script.len()].iter().all(|bytes| *bytes == came[0]), "the same bytes every time");
     let message = &peer.told()[0];
     assert_eq!(first["message"]["id"], json!(message.control_id()));
-    assert_eq!((&first["message"]["answer"], &first["message"]["standing"]), (&json!("AA"), &json!("preliminary")));
+    assert_eq!(
+        (&first["message"]["answer"], &first["message"]["standing"]),
+        (&json!("AA"), &json!("preliminary"))
+    );
     assert!(first["attempts"].as_u64().unwrap() > script.len() as u64);
     assert_eq!(field(message, "MSH-18"), "GB 18030-2000");
     assert_eq!((field(message, "PID-5.1"), field(message, "PID-5.2")), ("王".into(), "亅俁".into()));
@@ -258,7 +262,8 @@ async fn preliminary_then_corrected_then_final() {
     let request = json!({ "encounter": "E-1", "age_years": 67, "chief_complaint": "胸痛", "vitals": { "heart_rate": 128 } });
     let (status, visit) = server.post("/v1/triage/assessments", request.to_string()).await.unwrap();
     assert_eq!(status, StatusCode::CREATED);
-    let of_visit = || peer.told().into_iter().find(|message| field(message, "OBR-4.1") == "triage-assessment");
+    let of_visit =
+        || peer.told().into_iter().find(|message| field(message, "OBR-4.1") == "triage-assessment");
     server.until("told", async || of_visit().is_some()).await;
     let message = of_visit().unwrap();
     assert_eq!(field(&message, "OBR-3"), visit["id"].as_str().unwrap());

@@ -48,7 +48,13 @@ fn text(headers: &HeaderMap, name: &str) -> String {
 fn verified(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     use std::io::Write as _;
     let mut command = std::process::Command::new("python3");
-    command.args(["-c", VERIFY, SECRET, &text(headers, "x-baize-timestamp"), &text(headers, "x-baize-signature")]);
+    command.args([
+        "-c",
+        VERIFY,
+        SECRET,
+        &text(headers, "x-baize-timestamp"),
+        &text(headers, "x-baize-signature"),
+    ]);
     command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let mut child = command.spawn().ok()?;
     child.stdin.take().unwrap().write_all(body).unwrap();
@@ -66,10 +72,8 @@ async fn a_signed_message_comes_until_the_receiver_has_it() {
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let secret = data.path().join("secret");
     std::fs::write(&secret, SECRET).unwrap();
-    let destination = format!(
-        "destinations=[{{name='app', webhook={{url='{url}', secret_file='{}'}}}}]",
-        secret.display()
-    );
+    let destination =
+        format!("destinations=[{{name='app', webhook={{url='{url}', secret_file='{}'}}}}]", secret.display());
     let settings = [destination.as_str(), "outbox.retry_cap_seconds=1", "studies.stow_quiet_seconds=1"];
     let server = Server::start(data.path(), &settings).await;
     let object = ObjectBuilder::chest(1);
@@ -93,7 +97,10 @@ async fn a_signed_message_comes_until_the_receiver_has_it() {
         }
     }
     let document: Value = serde_json::from_slice(&came[0].1).unwrap();
-    assert_eq!((&document["schema"], &document["message"]), (&json!("baize.result/1"), &delivery["message"]["id"]));
+    assert_eq!(
+        (&document["schema"], &document["message"]),
+        (&json!("baize.result/1"), &delivery["message"]["id"])
+    );
     let study = &document["study"];
     assert_eq!((&study["uid"], &study["standing"]), (&json!(object.study_uid()), &json!("preliminary")));
     let result = &study["images"][0]["results"][0];
