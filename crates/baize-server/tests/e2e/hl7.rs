@@ -18,22 +18,22 @@ const STORESCU: &str = "/usr/bin/storescu";
 const LONG: Duration = Duration::from_secs(60);
 
 /// A server with a port for the HIS, that may also be set otherwise.
-async fn server(data: &Path, settings: &[&str]) -> Server {
+pub(crate) async fn server(data: &Path, settings: &[&str]) -> Server {
     let profiles = format!("hl7.profiles_dir={}", root().join("hl7").display());
     let ours = ["hl7.bind=127.0.0.1:0", profiles.as_str()];
     Server::start(data, &[&ours[..], settings].concat()).await
 }
 
 /// A connection of the HIS.
-struct His(TcpStream);
+pub(crate) struct His(TcpStream);
 
 impl His {
-    async fn connect(server: &Server) -> Self {
+    pub(crate) async fn connect(server: &Server) -> Self {
         Self(TcpStream::connect(("127.0.0.1", server.hl7_port.unwrap())).await.unwrap())
     }
 
     /// Sends what is in a frame; the acknowledgement, `None` where the server went away.
-    async fn send(&mut self, bytes: &[u8]) -> Option<Message> {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Option<Message> {
         self.0.write_all(&[b"\x0b", bytes, b"\x1c\r"].concat()).await.ok()?;
         let mut answer = Vec::new();
         while !answer.ends_with(b"\x1c\r") {
@@ -77,7 +77,7 @@ fn image(seed: u64, accession: &str) -> ObjectBuilder {
 }
 
 /// By C-STORE where DCMTK is there, else by STOW-RS.
-async fn send_image(server: &Server, folder: &Path, image: &ObjectBuilder) {
+pub(crate) async fn send_image(server: &Server, folder: &Path, image: &ObjectBuilder) {
     if !Path::new(STORESCU).exists() {
         println!("by STOW-RS, because {STORESCU} is not installed");
         assert_eq!(server.stow(&[image.build()]).await.unwrap().0, StatusCode::OK);

@@ -18,6 +18,7 @@ mod fhir;
 mod fusion;
 mod gate;
 mod harness;
+mod his_round;
 mod hl7;
 mod hl7_out;
 mod kill;

@@ -10,6 +10,7 @@ mod audit;
 mod commitment;
 mod completion;
 mod convert;
+mod deliveries;
 mod fusion;
 mod heat;
 mod hospital;
@@ -332,7 +333,7 @@ impl OutboxRecords for SqliteLedger {
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, Fault> {
-        self.readers.read(move |db| outbox::list(db, &query)).await
+        self.readers.read(move |db| deliveries::list(db, &query)).await
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
