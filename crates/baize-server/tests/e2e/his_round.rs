@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::post;
 use axum::{Json, Router};
-use baize_hl7::{Charset, Message};
+use baize_hl7::Charset;
 use baize_testkit::ObjectBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
