@@ -57,7 +57,7 @@ async fn an_order_comes_back_as_a_result_to_everybody_who_waits_for_it() {
     let header = |kind: &str, id: &str| {
         format!("MSH|^~\\&|HIS|三院|BAIZE|影像科|20260315093000+0800||{kind}|{id}|P|2.4||||||GB 18030-2000")
     };
-    let pid = "PID|1||MZ1^^^^MR||倈^俕倊||19600101|M";
+    let pid = "PID|1||MZ1^^^^MR||倈^俕倊";
     let visit = "PV1|1|E|急诊^^01||||||||||||||||V20260001";
     let admission = [&header("ADT^A04^ADT_A01", "1"), pid, visit, "PV2|||^俓痛"].join("\r");
     let order = [
