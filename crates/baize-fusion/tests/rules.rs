@@ -67,6 +67,9 @@ fn said(report: &Report, age_years: Option<f64>, vitals: &Vitals) -> (Vec<String
     (raise, measure)
 }
 
+/// A finding, age and signs; the rules that raise, and those that ask for a measurement.
+type Case<'a> = (Finding, f64, &'a [(Vital, f64)], &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn the_built_in_rules_say_what_they_should() {
     use Vital::{Spo2, SystolicBp};
@@ -74,7 +77,7 @@ fn the_built_in_rules_say_what_they_should() {
     let [adult, child] = ["fusion.pneumonia_hypoxia_adult", "fusion.pneumonia_hypoxia_child"];
     let critical = |value| finding(value, 0.95, Some(0.9));
     let all = &[(SystolicBp, 130.0), (Spo2, 97.0)];
-    let cases: &[(Finding, f64, &[(Vital, f64)], &[&str], &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (critical(PNEUMOTHORAX), 40.0, all, &[air], &[]),
         (critical(PNEUMOTHORAX), 40.0, &[], &[air], &[tension]),
         (critical(PNEUMOTHORAX), 40.0, &[(SystolicBp, 130.0)], &[air], &[tension]),
