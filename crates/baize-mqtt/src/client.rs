@@ -119,7 +119,8 @@ impl Subscriber {
     }
 
     /// Keeps a reading and acknowledges it. `false`: shutting down before it was kept.
-    async fn take(&self, publish: &Publish, shutdown: &CancellationToken) -> bool {
+    // Exclusive, because the event loop cannot be shared between threads.
+    async fn take(&mut self, publish: &Publish, shutdown: &CancellationToken) -> bool {
         match reading(&publish.payload, self.clock.now()) {
             // Acknowledged, because the broker would bring it again and again for ever.
             Err(reason) => warn!(%reason, "a reading cannot be used"),
