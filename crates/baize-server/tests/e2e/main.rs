@@ -15,6 +15,7 @@ mod deid;
 mod description;
 mod dicomweb;
 mod fhir;
+mod fhir_out;
 mod gate;
 mod harness;
 mod hl7;
