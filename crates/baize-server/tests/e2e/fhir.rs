@@ -56,7 +56,6 @@ async fn a_study_and_a_visit_are_found_as_resources_and_a_signature_makes_the_re
         ("RiskAssessment?encounter=E-1".into(), 1),
         ("RiskAssessment?encounter=E-2".into(), 0),
         ("Observation?encounter=E-1&category=survey".into(), 1),
-        // Baize itself, the model, and the triage model of the repository.
         ("Device?device-name=Baize".into(), 1),
         (format!("Device?device-name={}", results[0]["model"]["id"].as_str().unwrap()), 1),
     ] {

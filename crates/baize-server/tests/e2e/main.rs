@@ -16,6 +16,7 @@ mod description;
 mod dicomweb;
 mod fhir;
 mod fusion;
+mod fhir_out;
 mod gate;
 mod harness;
 mod his_round;
