@@ -18,6 +18,9 @@ pub enum EvidenceKind {
     OutsidePopulation,
     /// The images of the study could not be read. Says nothing about the patient.
     NotRead,
+    /// A person has parted study and order: what the study told may be of another patient. The level stays until somebody
+    /// decides.
+    Parted,
 }
 
 impl EvidenceKind {
@@ -28,6 +31,7 @@ impl EvidenceKind {
             Self::Measure => "measure",
             Self::OutsidePopulation => "outside_population",
             Self::NotRead => "not_read",
+            Self::Parted => "parted",
         }
     }
 }
@@ -130,18 +134,38 @@ impl ImagingEvidence {
 
     /// None of a study's images could be read.
     pub(crate) fn not_read(study: &StudyUid, rules: String) -> Self {
+        let text = Words::new(
+            "该检查的影像未能由模型判读：这不等于“未见异常”",
+            "no model could read the images of this study: that is not \"no finding\"",
+        );
+        let check = Words::new("请医师直接看片", "have a physician look at the images");
+        Self::of_study(EvidenceKind::NotRead, study, rules, text, check)
+    }
+
+    /// The study belongs to the visit's encounter no more.
+    pub(crate) fn parted(study: &StudyUid, rules: String) -> Self {
+        let text = Words::new(
+            "该检查与申请单的匹配已由人工撤销，此前的影像提示可能属于其他患者；分级不会自动下调",
+            "the match of this study with its order was undone: what it told may be of another patient; the level is not \
+             lowered by itself",
+        );
+        let check = Words::new(
+            "请核对患者身份，需要时由医护人员重新定级",
+            "check whose images these are; a nurse or physician decides on the level anew where needed",
+        );
+        Self::of_study(EvidenceKind::Parted, study, rules, text, check)
+    }
+
+    fn of_study(kind: EvidenceKind, study: &StudyUid, rules: String, text: Words, check: Words) -> Self {
         Self {
             sequence: 0,
             at: Timestamp::from_micros(0),
-            kind: EvidenceKind::NotRead,
+            kind,
             rule: None,
             rules,
             level_cn: None,
-            text: Words::new(
-                "该检查的影像未能由模型判读：这不等于“未见异常”",
-                "no model could read the images of this study: that is not \"no finding\"",
-            ),
-            check: Words::new("请医师直接看片", "have a physician look at the images"),
+            text,
+            check,
             source: String::new(),
             study: study.to_string(),
             sop: None,

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::{Desk, Stepped};
+use crate::evidence::EvidenceKind;
 use crate::metrics::FusionMetrics;
 use crate::refusal::Refusal;
 use crate::sight::Sight;
@@ -164,8 +165,15 @@ impl Fusion {
     }
 
     async fn fuse(&self, due: &FusionDue) -> Result<(), Fault> {
-        let Some(number) = self.encounter_of(&due.subject).await? else { return Ok(()) };
-        let visits = self.parts.records.visits_of_encounter(&number).await?;
+        let number = self.encounter_of(&due.subject).await?;
+        let visits = match &number {
+            Some(number) => self.parts.records.visits_of_encounter(number).await?,
+            None => Vec::new(),
+        };
+        if let FusionSubject::Study(study) = &due.subject {
+            self.part(study, &visits).await?;
+        }
+        let Some(number) = number else { return Ok(()) };
         if visits.is_empty() {
             return Ok(());
         }
@@ -228,6 +236,20 @@ impl Fusion {
             }
         }
         Ok(visit.lane_of_others())
+    }
+
+    /// Tells the visits that heard of a study and are not of its encounter, because a person has undone its match.
+    async fn part(&self, study: &StudyUid, its: &[VisitId]) -> Result<(), Fault> {
+        for visit in self.parts.records.visits_told_of(study).await? {
+            if its.contains(&visit) {
+                continue;
+            }
+            let parted = self.parts.desk.part(&visit, &self.parts.rules, study).await.map_err(unexpected)?;
+            if parted.entry.is_some() {
+                self.metrics.told(EvidenceKind::Parted);
+            }
+        }
+        Ok(())
     }
 
     async fn raise(&self, studies: &[StudyUid], lane: Lane) -> Result<(), Fault> {

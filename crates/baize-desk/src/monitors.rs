@@ -30,8 +30,9 @@ use crate::visit::{Known, damaged, unknown};
 
 /// How often the ledger is asked for new readings.
 const POLL: Duration = Duration::from_secs(1);
-/// How often a reading is looked at while its visit is waited for.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// When a reading that waits for its visit is looked at again; doubles up to [`SELDOM`].
+const SOON: Duration = Duration::from_secs(5);
+const SELDOM: Duration = Duration::from_secs(60);
 /// At least so often signs that change nothing make a step.
 const FRESH: Duration = Duration::from_secs(15 * 60);
 /// Under which name the record has what monitors sent.
@@ -161,7 +162,10 @@ impl Monitors {
         let now = self.parts.clock.now();
         match now.saturating_since(due.received_at) >= self.parts.wait {
             true => Ending::Settled(reading, why.to_owned()),
-            false => Ending::Later(now + LOOK_AGAIN, why.to_owned()),
+            false => {
+                let wait = SOON.saturating_mul(1 << due.attempts.min(16)).min(SELDOM);
+                Ending::Later(now + wait, why.to_owned())
+            }
         }
     }
 

@@ -79,4 +79,22 @@ impl Desk {
         });
         self.step(id, TriageStep::Imaging, making).await
     }
+
+    /// Tells a visit that a study belongs to its encounter no more. Recorded once.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub(crate) async fn part(
+        &self,
+        id: &VisitId,
+        rules: &Arc<FusionRules>,
+        study: &StudyUid,
+    ) -> Result<Stepped, Refusal> {
+        let (parted, at) = (ImagingEvidence::parted(study, rules.name()), self.now());
+        let making = Arc::new(move |triage: &_, history: &[_]| {
+            let last = history.last().ok_or_else(unknown)?;
+            steps::imaging(triage, last, vec![parted.clone()], (ACTOR, at))
+        });
+        self.step(id, TriageStep::ImagingNote, making).await
+    }
 }

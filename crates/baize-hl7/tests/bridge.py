@@ -41,13 +41,16 @@ def said(path):
     found = resources(message)
     of = lambda kind: [one for one in found if one["resourceType"] == kind]
     patient = next(one for one in of("Patient") if one.get("active"))
-    name = (patient.get("name") or [{}])[0]
+    names = patient.get("name") or [{}]
+    # The legal name, wherever it stands; else the first.
+    name = next((one for one in names if one.get("use") == "official"), names[0])
+    name_in_message = next((one for one in message.seg("PID").reps(5) if one.get(7) == "L"), message.seg("PID").rep(5))
     studies = [uid["value"].removeprefix("urn:oid:") for study in of("ImagingStudy") for uid in study["identifier"][:1]]
     return {
         "id": next((one["value"] for one in patient["identifier"] if one.get("use") == "usual"), None),
         "ids": [one["value"] for one in patient["identifier"]],
         "family": name.get("family"),
-        "given": (name.get("given") or [None])[0],
+        "given": name_in_message.get(2) and name["given"][0],
         "sex": patient.get("gender"),
         "birth_date": patient.get("birthDate"),
         "visit": next((one["identifier"][0]["value"] for one in of("Encounter")), None),

@@ -63,7 +63,7 @@ fn identity(sop: u32) -> InstanceIdentity {
 fn pneumonia(probability: f32) -> Finding {
     let meaning = text("肺炎", "Pneumonia");
     let code = Coded { scheme: "SCT".into(), value: "233604007".into(), meaning };
-    Finding { code, probability, threshold: 0.5, critical: None, region: None, heat: None }
+    Finding { code, probability, threshold: 0.5, critical: Some(0.88), region: None, heat: None }
 }
 
 fn facts() -> ImageFacts {
@@ -195,7 +195,9 @@ fn visit(step: TriageStep, encounter: Option<Encounter>) -> Subject {
         actor: "triage-desk-1".into(),
         sent: "{}".into(),
         known: format!(
-            r#"{{"request":{{"vitals":{{"heart_rate":128,"systolic_bp":92.5,"spo2":null,"avpu":"alert"}}}}{decision}}}"#
+            r#"{{"request":{{"vitals":{{"heart_rate":128,"systolic_bp":92.5,"spo2":null,"avpu":"alert"}}}},
+                "imaging":[{{"kind":"raise","text":{{"zh":"气胸","en":"pneumothorax"}}}},
+                           {{"kind":"not_read","text":{{"zh":"胸片未能分析","en":"a chest film could not be read"}}}}]{decision}}}"#
         ),
         assessment: r#"{"level_cn":2,"acuity":2,"target_minutes":10,
             "department":{"code":"chest_pain_centre","zh":"胸痛中心","en":"Chest pain centre"},

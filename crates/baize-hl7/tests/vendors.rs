@@ -344,3 +344,15 @@ fn a_message_about_nobody_is_not_acted_on() {
     };
     assert_eq!(event.patient.id.unwrap().value, "X2");
 }
+
+#[test]
+fn what_belongs_together_is_of_one_repetition() {
+    let pid = "PID|1||OTHER^^^SSA^SS~X1^^^^MR||WANG^XIAODONG^^^^^D~LI^^^^^^L\r";
+    let Content::Encounter(event) = mapped("repetitions", format!("{MSH}{pid}").as_bytes()).content else {
+        panic!("an encounter")
+    };
+    let patient = event.patient;
+    let found = [patient.id, patient.id_authority, patient.family_name, patient.given_name];
+    let found = found.map(|mapped| mapped.map(|mapped| mapped.value));
+    assert_eq!(found, [Some("X1".to_owned()), None, Some("LI".to_owned()), None]);
+}

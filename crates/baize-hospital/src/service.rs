@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Event, EventStream, Hospital, HospitalMessage, HospitalWork, MatchingRules, OrderId, OrderQuery,
+    Event, EventStream, Hospital, HospitalMessage, HospitalWork, MatchingRules, News, OrderId, OrderQuery,
     PlacedOrder, Reconcile, ReconcileId, Reconciled, Reconciliation, Say, Taken, Urgency,
 };
 use baize_core::{Clock, Fault, StudyUid};
@@ -164,7 +164,7 @@ impl HospitalService {
 #[async_trait]
 impl Hospital for HospitalService {
     async fn take(&self, message: HospitalMessage) -> Result<Taken, Fault> {
-        let has_vitals = matches!(message.news, baize_core::ports::News::Vitals { .. });
+        let has_vitals = matches!(message.news, News::Vitals { .. });
         let taken = self.parts.hospital.take(message).await?;
         self.metrics.took(taken);
         if taken == Taken::New {

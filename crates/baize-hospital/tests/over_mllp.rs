@@ -226,7 +226,7 @@ async fn what_cannot_be_used_is_refused_and_the_connection_lives() {
     for (lines, code, error) in [
         (vec![header("ADT^A01", "1"), "PID|1||".into()], "AE", "101"),
         (vec![header("ADT^A11", "2"), "PID|1||W1".into()], "AE", "101"),
-        (vec![header("ADT^A03", "3"), "PID|1||W1".into()], "AR", "201"),
+        (vec![header("ADT^A99", "3"), "PID|1||W1".into()], "AR", "201"),
         (vec![header("MDM^T02", "4"), "PID|1||W1".into()], "AR", "200"),
         (vec![header("ORM^O01", "5"), "PID|1||W1".into(), "ORC|NW".into()], "AE", "101"),
         (

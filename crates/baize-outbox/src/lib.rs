@@ -44,4 +44,4 @@ mod watch;
 pub use backoff::Backoff;
 pub use metrics::Metrics;
 pub use service::{DeliveryService, Destination, Parts, Settings, Way};
-pub use subject::{NoHospital, Sources};
+pub use subject::Sources;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use baize_core::ports::{
-    Encounter, HospitalRecords, InstanceRecord, RecordedReview, Reviews, Standing, Studies, StudyContext,
-    StudyResult, TriageRecords, VisitId, VisitResult,
+    HospitalRecords, InstanceRecord, RecordedReview, Reviews, Standing, Studies, StudyResult, TriageRecords,
+    VisitId, VisitResult,
 };
 use baize_core::{ErrorCode, Fault, Outcome, StudyUid};
 
@@ -20,25 +19,6 @@ pub struct Sources {
     pub triage: Arc<dyn TriageRecords>,
     /// What the HIS said of patients, encounters and orders.
     pub hospital: Arc<dyn HospitalRecords>,
-}
-
-/// A hospital whose HIS tells nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct NoHospital;
-
-#[async_trait]
-impl HospitalRecords for NoHospital {
-    async fn encounter(&self, _number: &str) -> Result<Option<Encounter>, Fault> {
-        Ok(None)
-    }
-
-    async fn context(&self, _study: &StudyUid) -> Result<StudyContext, Fault> {
-        Ok(StudyContext::default())
-    }
-
-    async fn studies_of_encounter(&self, _number: &str) -> Result<Vec<StudyUid>, Fault> {
-        Ok(Vec::new())
-    }
 }
 
 impl Sources {

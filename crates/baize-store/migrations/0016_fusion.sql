@@ -15,9 +15,44 @@ PRAGMA writable_schema = RESET;
 
 -- The visits of an encounter.
 CREATE INDEX triage_visit_of_encounter ON triage_entry (encounter) WHERE sequence = 1 AND encounter IS NOT NULL;
--- What imaging told the nurse, and what she has seen.
-CREATE INDEX triage_imaging ON triage_entry (visit, sequence) WHERE step = 'imaging';
-CREATE INDEX triage_acknowledged ON triage_entry (visit, sequence) WHERE step = 'acknowledged';
+
+-- The visits to which imaging has told something that no nurse has acknowledged. Follows from the record.
+CREATE TABLE triage_waiting (
+    visit    TEXT    NOT NULL PRIMARY KEY,
+    -- The newest step that imaging made.
+    sequence INTEGER NOT NULL,
+    -- When the oldest was made.
+    since    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER triage_waits AFTER INSERT ON triage_entry WHEN NEW.step = 'imaging'
+BEGIN
+    INSERT INTO triage_waiting (visit, sequence, since) VALUES (NEW.visit, NEW.sequence, NEW.at)
+    ON CONFLICT DO UPDATE SET sequence = excluded.sequence;
+END;
+
+CREATE TRIGGER triage_waits_no_more AFTER INSERT ON triage_entry WHEN NEW.step = 'acknowledged'
+BEGIN
+    DELETE FROM triage_waiting WHERE visit = NEW.visit;
+END;
+
+-- Which visits a study told something. Follows from the record.
+CREATE TABLE fusion_told (
+    study_uid TEXT NOT NULL,
+    visit     TEXT NOT NULL,
+    PRIMARY KEY (study_uid, visit)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER triage_is_told AFTER INSERT ON triage_entry
+WHEN NEW.step IN ('imaging', 'imaging_note') AND json_valid(NEW.sent)
+BEGIN
+    INSERT INTO fusion_told (study_uid, visit)
+    SELECT DISTINCT told.study, NEW.visit
+      FROM (SELECT CASE evidence.type WHEN 'object' THEN json_extract(evidence.value, '$.study') END AS study
+              FROM json_each(NEW.sent) AS evidence) AS told
+     WHERE typeof(told.study) = 'text'
+    ON CONFLICT DO NOTHING;
+END;
 
 -- What is to be looked at again, because something that fusion looks at has changed. Entered in the transaction of the
 -- change; removed when it was looked at, unless it has changed again since.
@@ -54,6 +89,13 @@ END;
 CREATE TRIGGER changed_match_is_fused AFTER UPDATE OF study_id ON order_match
 BEGIN
     INSERT INTO fusion_due (kind, name) SELECT 'study', uid FROM study WHERE id = NEW.study_id
+    ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
+END;
+
+-- A person has undone it: what the study told may be of another patient.
+CREATE TRIGGER undone_match_is_fused AFTER DELETE ON order_match
+BEGIN
+    INSERT INTO fusion_due (kind, name) SELECT 'study', uid FROM study WHERE id = OLD.study_id
     ON CONFLICT DO UPDATE SET changes = changes + 1, due_at = 0;
 END;
 

@@ -197,7 +197,7 @@ fn a_step_at_the_desk_is_told_as_it_was_recorded() {
         json!({
             "visit": "3f0c6d0e-0d3f-4f0e-9f57-0b7f0b0f7f11", "sequence": 2, "step": "level",
             "at": "2025-01-01T00:00:00.000000Z", "by": "triage-desk-1", "encounter": "V100", "patient": null,
-            "level_cn": 2, "acuity": 2,
+            "level_cn": 2, "acuity": 2, "imaging": [],
             "decision": { "acuity": 3, "level_cn": 3, "reason": null, "by": "nurse-li", "at": "2025-01-01T00:00:00.000000Z" },
             "assessment": { "level_cn": 2, "summary": "胸痛" }
         })

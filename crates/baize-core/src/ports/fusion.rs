@@ -9,7 +9,7 @@ use crate::{Fault, StudyUid, Timestamp};
 /// What has changed and is to be looked at again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FusionSubject {
-    /// A study: it has a new result, or belongs to an order since.
+    /// A study: it has a new result, or belongs to an order since, or to none any more.
     Study(StudyUid),
     /// An encounter, by its number: one of its visits has begun or knows something new.
     Encounter(String),
@@ -65,6 +65,12 @@ pub trait FusionRecords: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn visits_of_encounter(&self, number: &str) -> Result<Vec<VisitId>, Fault>;
+
+    /// The visits to which a study has told something.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn visits_told_of(&self, study: &StudyUid) -> Result<Vec<VisitId>, Fault>;
 
     /// Up to `limit` visits with a step that imaging made and no acknowledgement after it, the most urgent first, and
     /// of these the longest waiting.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     Encounter, InstanceRecord, LinkLost, RecordedReview, Review, StudyContext, StudySummary, TriageEntry,
-    VisitId,
+    TriageStep, VisitId,
 };
 use crate::{Fault, Lane, Report, StudyUid, Timestamp};
 
@@ -68,50 +68,37 @@ pub enum Cause {
     Complete,
     /// A model found something.
     Finding,
+    /// A model found something critical.
+    Critical,
     /// A physician signed a result, or corrected it.
     Reviewed,
-    /// An order of the HIS was found to belong to the study.
+    /// An order of the HIS was found to belong to the study, or not to.
     Matched,
-    /// A patient was assessed at the triage desk for the first time.
-    Assessed,
-    /// Vital signs were measured again.
-    Vitals,
-    /// A nurse or physician decided on a level.
-    Level,
-    /// An image told something about the patient.
-    Imaging,
+    /// A step at the triage desk.
+    Step(TriageStep),
 }
 
 impl Cause {
-    /// All causes.
-    pub const ALL: [Self; 8] = [
-        Self::Complete,
-        Self::Finding,
-        Self::Reviewed,
-        Self::Matched,
-        Self::Assessed,
-        Self::Vitals,
-        Self::Level,
-        Self::Imaging,
-    ];
+    /// All causes of messages about studies.
+    pub const OF_STUDIES: [Self; 5] =
+        [Self::Complete, Self::Finding, Self::Critical, Self::Reviewed, Self::Matched];
 
-    /// The stable name used in JSON and storage. Those of a visit are the names of its steps.
+    /// The stable name used in JSON and storage. That of a step is the step's.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Finding => "finding",
+            Self::Critical => "critical",
             Self::Reviewed => "reviewed",
             Self::Matched => "matched",
-            Self::Assessed => "assessed",
-            Self::Vitals => "vitals",
-            Self::Level => "level",
-            Self::Imaging => "imaging",
+            Self::Step(step) => step.as_str(),
         }
     }
 
     /// The cause of a stable name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|cause| cause.as_str() == name)
+        let mut all = Self::OF_STUDIES.into_iter().chain(TriageStep::ALL.into_iter().map(Self::Step));
+        all.find(|cause| cause.as_str() == name)
     }
 }
 
@@ -214,18 +201,15 @@ pub trait MessageCourier: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::TriageStep;
 
     #[test]
     fn names_round_trip() {
         for standing in Standing::ALL {
             assert_eq!(Standing::from_name(standing.as_str()), Some(standing));
         }
-        for cause in Cause::ALL {
+        let steps = TriageStep::ALL.map(Cause::Step);
+        for cause in Cause::OF_STUDIES.into_iter().chain(steps) {
             assert_eq!(Cause::from_name(cause.as_str()), Some(cause));
-        }
-        for step in TriageStep::ALL {
-            assert!(Cause::from_name(step.as_str()).is_some(), "a step is told of: {}", step.as_str());
         }
     }
 }

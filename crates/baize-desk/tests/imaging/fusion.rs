@@ -277,6 +277,28 @@ async fn a_nurse_acknowledges_what_she_has_seen_and_only_that() {
 }
 
 #[tokio::test]
+async fn where_a_match_is_undone_the_nurse_is_told_and_nothing_is_lowered() {
+    let stage = Stage::new();
+    let (visit, other) = (stage.arrives(Some("E-1")).await, stage.arrives(Some("E-2")).await);
+    stage.world.order("1.1", "E-1");
+    stage.world.report("1.1", "1.1.1", pneumothorax());
+    stage.fuse().await;
+    for _ in 0..2 {
+        stage.world.unmatch("1.1");
+        stage.fuse().await;
+    }
+    assert_eq!(stage.steps(&visit).await, [(Assessed, 3), (Imaging, 2), (ImagingNote, 2)]);
+    let told = stage.visit(&visit).await.imaging.remove(1);
+    assert_eq!((told.kind, told.study.as_str()), (EvidenceKind::Parted, "1.1"));
+    assert!(told.text.zh.contains("其他患者") && told.text.en.contains("another patient"));
+    // It was the other patient's.
+    stage.world.order("1.1", "E-2");
+    stage.fuse().await;
+    assert_eq!(stage.steps(&other).await, [(Assessed, 3), (Imaging, 2)]);
+    assert_eq!(stage.steps(&visit).await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_calmer_decision_stands_beside_and_the_finding_stays() {
     let stage = Stage::new();
     let visit = stage.arrives(Some("E-1")).await;

@@ -102,6 +102,13 @@ impl World {
         self.touch(FusionSubject::Study(study));
     }
 
+    /// A person says that the study is of no order that is known.
+    pub(crate) fn unmatch(&self, study: &str) {
+        let study = StudyUid::parse(study).unwrap();
+        self.orders.lock().unwrap().remove(&study);
+        self.touch(FusionSubject::Study(study));
+    }
+
     pub(crate) fn measure(
         &self,
         encounter: Option<&str>,
@@ -193,6 +200,16 @@ impl FusionRecords for World {
         let entries = self.entries.lock().unwrap();
         let of = entries.iter().filter(|one| one.sequence == 1 && one.encounter.as_deref() == Some(number));
         Ok(of.map(|one| one.visit.clone()).collect())
+    }
+
+    async fn visits_told_of(&self, study: &StudyUid) -> Result<Vec<VisitId>, Fault> {
+        let entries = self.entries.lock().unwrap();
+        let told = entries.iter().filter(|one| {
+            matches!(one.step, TriageStep::Imaging | TriageStep::ImagingNote)
+                && one.sent.contains(&format!("\"{study}\""))
+        });
+        let visits: BTreeSet<VisitId> = told.map(|one| one.visit.clone()).collect();
+        Ok(visits.into_iter().collect())
     }
 
     async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {

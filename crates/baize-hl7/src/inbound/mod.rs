@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baize_core::Clock;
-use baize_core::ports::{Hospital, HospitalMessage};
+use baize_core::ports::{Hospital, HospitalMessage, Taken};
 use bytes::Bytes;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::codec::{Code, Issue, Position};
 use crate::mllp::{Inbound, Receipt, Receiver};
@@ -51,7 +51,7 @@ impl Receiver for HospitalReceiver {
         }
         // What is merely odd is said here; positions and codes only.
         for issue in inbound.warnings.iter().chain(&mapping.issues) {
-            info!(%issue, "message read with a reservation");
+            debug!(%issue, "message read with a reservation");
         }
         let news = match news(mapping.content) {
             Ok(news) => news,
@@ -65,8 +65,8 @@ impl Receiver for HospitalReceiver {
             news,
         };
         match self.hospital.take(message).await {
-            Ok(baize_core::ports::Taken::New) => Receipt::Accepted,
-            Ok(baize_core::ports::Taken::Duplicate) => {
+            Ok(Taken::New) => Receipt::Accepted,
+            Ok(Taken::Duplicate) => {
                 info!("a message that was accepted before came again");
                 Receipt::Accepted
             }

@@ -62,9 +62,12 @@ impl Metrics {
         Connected(self.connections.clone())
     }
 
+    /// Of the type, code and event count.
     pub(super) fn answered(&self, message_type: &str, receipt: &Receipt) {
-        let known = self.known.iter().any(|known| known == message_type) || message_type == "unreadable";
-        let message = if known { message_type } else { "other" }.to_owned();
+        let structure = message_type.match_indices('^').nth(1);
+        let kind = structure.map_or(message_type, |(at, _)| &message_type[..at]);
+        let known = self.known.iter().any(|known| known == kind) || kind == "unreadable";
+        let message = if known { kind } else { "other" }.to_owned();
         let answer = match receipt {
             Receipt::Accepted => "accepted",
             Receipt::Error(_) => "error",

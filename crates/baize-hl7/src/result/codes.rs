@@ -110,6 +110,7 @@ pub(super) struct Observations {
     pub(super) department: Code,
     pub(super) news2: Code,
     pub(super) evidence: Code,
+    pub(super) imaging: Code,
     pub(super) triage_model: Code,
     pub(super) decision_level: Code,
     pub(super) decision_acuity: Code,

@@ -186,6 +186,7 @@ impl Study<'_> {
         let (codes, language) = (&config.codes, config.language);
         let presence = Presence::of(finding, review);
         let flag = match presence {
+            Presence::Present if finding.is_critical() => "AA",
             Presence::Present => "A",
             Presence::Absent => "N",
             Presence::Uncertain => "",

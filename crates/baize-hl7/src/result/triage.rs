@@ -92,6 +92,14 @@ struct ModelStatus {
 struct Known {
     request: Request,
     decision: Option<Decision>,
+    imaging: Vec<Imaging>,
+}
+
+/// What an image told the visit.
+#[derive(Deserialize)]
+struct Imaging {
+    kind: String,
+    text: Words,
 }
 
 #[derive(Default, Deserialize)]
@@ -141,6 +149,7 @@ pub(super) fn rows(wording: &OruWording, result: &VisitResult) -> Result<Vec<Row
     );
     let mut told = Told { wording, at, observations: Observations::default() };
     told.assessment(entry.level_cn, entry.acuity, &assessment);
+    told.imaging(&known.imaging);
     told.vitals(&known.request.vitals);
     if let Some(decision) = &known.decision {
         told.decision(decision);
@@ -192,6 +201,15 @@ impl Told<'_> {
         if let Some(status) = assessment.model_status.as_ref().filter(|status| status.state != "ran") {
             let why = status.text.as_ref().map_or(status.state.as_str(), |text| text.get(language));
             self.text(&codes.triage_model, why, NOT_OBTAINED, None);
+        }
+    }
+
+    /// What images said, but for what made a rule fire and is told with the rules.
+    fn imaging(&mut self, imaging: &[Imaging]) {
+        let (codes, language) = (&self.wording.config.codes.observations, self.wording.config.language);
+        for evidence in imaging.iter().filter(|one| one.kind != "raise") {
+            let status = if evidence.kind == "not_read" { NOT_OBTAINED } else { PRELIMINARY };
+            self.text(&codes.imaging, evidence.text.get(language), status, None);
         }
     }
 

@@ -58,6 +58,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::start_as(change, |server| server).await
+    }
+
+    pub(crate) async fn start_as(
+        change: impl FnOnce(&mut ServerConfig),
+        furnish: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let mut config = ServerConfig {
             bind: "127.0.0.1:0".parse().unwrap(),
             max_connections: 8,
@@ -69,6 +76,7 @@ impl Running {
         change(&mut config);
         let memory = Arc::new(Memory::default());
         let server = Server::bind(config, Arc::clone(&memory) as _, Arc::new(SystemClock)).await.unwrap();
+        let server = furnish(server);
         let shutdown = CancellationToken::new();
         let address = server.local_addr();
         let task = tokio::spawn(server.run(shutdown.clone()));

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use baize_hl7::mllp::{Metrics, Server};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
 use crate::harness::{Running, framed, message, pair};
 
 #[tokio::test]
@@ -195,5 +199,39 @@ async fn stopping_lets_a_message_under_way_finish() {
     busy.write(&frame[20..]).await;
     assert_eq!(busy.answer().await, pair("AA", "2"));
     assert_eq!(busy.answer().await, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn only_listed_addresses_are_served_and_what_they_send_is_counted() {
+    let stranger = vec!["192.0.2.1".parse().unwrap()];
+    let server = Running::start_as(|_| {}, |server| server.only_from(stranger)).await;
+    assert_eq!(server.socket().await.read().await, None);
+    server.stop().await;
+
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(["ADT^A04".to_owned()]);
+    metrics.register(&mut registry);
+    let furnish = |server: Server| server.only_from(vec!["127.0.0.1".parse().unwrap()]).with_metrics(metrics);
+    let server = Running::start_as(|_| {}, furnish).await;
+    let mut socket = server.socket().await;
+    let of_type =
+        |id: &str| String::from_utf8(message(id)).unwrap().replace("ADT^A04", "QRY^Z99").into_bytes();
+    for bytes in [message("1"), message("E2"), of_type("3"), b"nothing".to_vec()] {
+        socket.write(&framed(&bytes)).await;
+        socket.read().await.unwrap();
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    for counted in [
+        r#"baize_hl7_messages_total{message="ADT^A04",answer="accepted"} 1"#,
+        r#"baize_hl7_messages_total{message="ADT^A04",answer="error"} 1"#,
+        r#"baize_hl7_messages_total{message="other",answer="accepted"} 1"#,
+        r#"baize_hl7_messages_total{message="unreadable",answer="rejected"} 1"#,
+        "baize_hl7_connections 1",
+        "baize_hl7_acknowledgement_seconds_count",
+    ] {
+        assert!(text.contains(counted), "{counted} is not in {text}");
+    }
     server.stop().await;
 }

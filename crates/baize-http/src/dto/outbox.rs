@@ -126,8 +126,8 @@ pub(crate) struct DeliveredMessageDto {
     /// made, which is when its turn comes.
     #[schema(example = "BZ7K2M9QXT0V4R8HJ3CW")]
     id: Option<String>,
-    /// Why it is owed: `complete`, `finding`, `reviewed`, `matched` for a study; `assessed`, `vitals`, `level`, `imaging` for
-    /// a step at the triage desk.
+    /// Why it is owed: `complete`, `finding`, `critical`, `reviewed`, `matched` for a study; for a visit its step at the
+    /// triage desk.
     #[schema(example = json!(["finding", "complete"]))]
     causes: Vec<&'static str>,
     /// What it says of a study: `preliminary`, `corrected`, `final` or `amended`; null until it is made, and for a visit.

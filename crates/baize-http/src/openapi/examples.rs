@@ -31,6 +31,11 @@ pub(super) fn complete(
     content.example = match (media, answer) {
         ("application/problem+json", Some((status, description))) => problem(status, description),
         ("application/dicom+json", Some((status, _))) => data_sets(path, status),
+        ("application/fhir+json", Some((status, description))) if status >= "400" => {
+            Some(outcome(description))
+        }
+        ("application/fhir+json", _) => fhir(path),
+        ("application/json", _) if path.starts_with("/fhir/") => fhir(path),
         ("application/json", _) => {
             let schema = serde_json::to_value(&content.schema).unwrap_or_default();
             example(&schema, schemas, 0)
@@ -129,6 +134,34 @@ fn problem(status: &str, description: &str) -> Option<Value> {
         problem["retry_after"] = json!(5);
     }
     Some(problem)
+}
+
+/// An error as HL7 FHIR R4 has it.
+fn outcome(description: &str) -> Value {
+    json!({
+        "resourceType": "OperationOutcome",
+        "issue": [{ "severity": "error", "code": "processing", "diagnostics": description }],
+    })
+}
+
+/// A resource, or a page of one.
+fn fhir(path: &str) -> Option<Value> {
+    let all: Value = serde_json::from_str(include_str!("fhir.json")).ok()?;
+    let mut parts = path.strip_prefix("/fhir/")?.split('/');
+    let (first, second) = (parts.next()?, parts.next());
+    let Some(resource) = all.get(first) else { return all.get(second?).cloned() };
+    if first == "metadata" || second.is_some_and(|part| part.starts_with('{')) {
+        return Some(resource.clone());
+    }
+    let url = format!("https://baize.hospital.example/fhir/{first}");
+    let full = format!("{url}/{}", resource["id"].as_str().unwrap_or_default());
+    Some(json!({
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": 1,
+        "link": [{ "relation": "self", "url": url }],
+        "entry": [{ "fullUrl": full, "resource": resource, "search": { "mode": "match" } }],
+    }))
 }
 
 /// What a chest radiograph looks like in a search, in its metadata, and to whom stores it.

@@ -540,6 +540,10 @@ impl FusionRecords for World {
         unreachable!("the edge does no fusion")
     }
 
+    async fn visits_told_of(&self, _: &StudyUid) -> Result<Vec<VisitId>, Fault> {
+        unreachable!("the edge does no fusion")
+    }
+
     async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
         let entries = self.triage.lock().unwrap();
         let told = entries.iter().filter(|entry| entry.step == TriageStep::Imaging);

@@ -16,7 +16,7 @@ use baize_core::{
     SeriesUid, SopUid, StudyUid, Text,
 };
 use baize_dicom::scu::{Scu, ScuConfig};
-use baize_outbox::{Backoff, DeliveryService, Destination, NoHospital, Parts, Settings, Sources, Way};
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
 use baize_testkit::{ObjectBuilder, VirtualClock};
 use bytes::Bytes;
@@ -199,7 +199,7 @@ impl Hospital {
                 studies: self.ledger.clone(),
                 reviews: self.ledger.clone(),
                 triage: self.ledger.clone(),
-                hospital: Arc::new(NoHospital),
+                hospital: self.ledger.clone(),
             },
             clock: Arc::new(self.clock.clone()),
         };

@@ -34,6 +34,7 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         storage(&config, reader),
         dimse(&config, reader),
         hl7(&config, reader),
+        mqtt(&config, reader),
         destinations(&config, reader),
         asked(&config, reader),
     ];
@@ -291,6 +292,16 @@ fn hl7(config: &Config, reader: Language) -> bool {
     }
     for peer in &hl7.allowed_peers {
         say(&format!("  {}: {peer}", pick(reader, "允许的发送方", "may send")));
+    }
+    true
+}
+
+/// Where the readings of bedside devices come from; whether the broker answers shows in the log of the server.
+fn mqtt(config: &Config, reader: Language) -> bool {
+    if let Some(broker) = &config.mqtt.broker {
+        let tls = if config.mqtt.ca_file.is_some() { ", TLS" } else { "" };
+        let label = pick(reader, "MQTT 生命体征来源", "vital signs over MQTT");
+        good(&format!("{label}: {broker} ({}{tls})", config.mqtt.topic));
     }
     true
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use baize_dicom::results::Kind;
 
-use super::{Config, Destination, PeerTls, WayTo, hl7, lookups, messages};
+use super::{Config, Destination, PeerTls, WayTo, hl7, lookups, messages, mqtt};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
 /// when the server may start.
@@ -16,6 +16,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     destinations(config, &mut found);
     lookups::check(config, &mut found);
     hl7::check(config, &mut found);
+    mqtt::check(config, &mut found);
     triage(config, &mut found);
     routing(config, &mut found);
     fhir(config, &mut found);

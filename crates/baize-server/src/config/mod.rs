@@ -8,6 +8,7 @@ mod hl7;
 mod layers;
 mod lookups;
 mod messages;
+mod mqtt;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use fhir::{Fhir, FhirTo, SmartAlgorithm};
 pub(crate) use hl7::{Hl7, Hl7Tls};
 pub(crate) use layers::{Sources, load};
 pub(crate) use messages::{AskedFor, Hl7To, MessageLanguage, WayTo, WebhookTo};
+pub(crate) use mqtt::Mqtt;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
@@ -40,6 +42,7 @@ pub(crate) struct Config {
     pub worklist: Worklist,
     pub fhir: Fhir,
     pub hl7: Hl7,
+    pub mqtt: Mqtt,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -620,6 +623,13 @@ mod tests {
                 }),
             }],
             worklist: Worklist { node: Some(String::new()) },
+            mqtt: Mqtt {
+                broker: Some("b".into()),
+                user: Some("u".into()),
+                password_file: Some("p".into()),
+                ca_file: Some("c".into()),
+                ..Mqtt::default()
+            },
             hl7: Hl7 {
                 bind: Some(([127, 0, 0, 1], 2575).into()),
                 tls: Some(Hl7Tls { certificate: "c".into(), key: "k".into(), client_ca: Some("c".into()) }),

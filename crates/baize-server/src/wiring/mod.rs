@@ -8,6 +8,8 @@ mod guidance;
 mod hospital;
 mod lookup;
 mod messages;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod outbox;
 mod peers;
 mod server;

@@ -16,7 +16,7 @@ use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
 use baize_fhir::Mapper;
-use baize_outbox::{Backoff, DeliveryService, Destination, NoHospital, Parts, Settings, Sources, Way};
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, SqliteLedger};
 use baize_stow::{StowClient, StowConfig};
 use tracing::info;
@@ -76,7 +76,7 @@ pub(super) async fn open(
         studies: ledger.clone(),
         reviews: ledger.clone(),
         triage: ledger.clone(),
-        hospital: Arc::new(NoHospital),
+        hospital: ledger.clone(),
     };
     let parts = Parts { records: ledger.clone(), spool, sources, clock: Arc::new(SystemClock) };
     let service = Arc::new(DeliveryService::open(parts, settings, destinations).await?);

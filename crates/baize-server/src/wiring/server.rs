@@ -53,6 +53,8 @@ pub(crate) struct Server {
     watcher: Arc<StudyWatcher>,
     scp: Scp,
     hl7: Option<baize_hl7::mllp::Server>,
+    #[cfg(feature = "mqtt")]
+    mqtt: Option<baize_mqtt::Subscriber>,
     http: Door,
     metrics: Door,
     url: String,
@@ -98,6 +100,8 @@ impl Server {
         scp.metrics().register(&mut registry);
 
         let hl7 = hospital::bind(config, &hospital, &mut registry).await?;
+        #[cfg(feature = "mqtt")]
+        let mqtt = super::mqtt::open(config, &hospital)?;
 
         let (listener, address) = bind("http.bind", config.http.bind)?;
         let ports = Ports {
@@ -151,6 +155,8 @@ impl Server {
             watcher,
             scp,
             hl7,
+            #[cfg(feature = "mqtt")]
+            mqtt,
             http,
             metrics,
             url,
@@ -198,6 +204,8 @@ impl Server {
         let outbox = tokio::spawn(self.outbox.run(self.engine.subscribe(), shutdown.clone()));
         let lookup = tokio::spawn(self.lookup.run(self.engine.subscribe(), shutdown.clone()));
         let hl7 = self.hl7.map(|hl7| tokio::spawn(hl7.run(shutdown.clone())));
+        #[cfg(feature = "mqtt")]
+        let mqtt = self.mqtt.map(|mqtt| tokio::spawn(mqtt.run(shutdown.clone())));
         let hospital = tokio::spawn(self.hospital.run(self.engine.subscribe(), shutdown.clone()));
         let fusion = tokio::spawn(self.fusion.run(self.engine.subscribe(), shutdown.clone()));
         let monitors = tokio::spawn(self.monitors.run(shutdown.clone()));
@@ -225,6 +233,10 @@ impl Server {
         scp.await.context("the dicom task")?;
         if let Some(hl7) = hl7 {
             hl7.await.context("the hl7 task")?;
+        }
+        #[cfg(feature = "mqtt")]
+        if let Some(mqtt) = mqtt {
+            mqtt.await.context("the mqtt task")?;
         }
         watching.await.context("the task that watches studies")?;
         self.engine.drain().await;

@@ -15,6 +15,9 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_headers_conformance,response_schema_conformance,negative_data_rejection,\
                       missing_required_header,unsupported_method,allow_header_conformance,ignored_auth";
 
+/// The description as the server hands it out, in the working directory: without credentials it hands out none.
+const DESCRIPTION: &str = "openapi.json";
+
 /// The stream of events has no end; its answers are looked at in `baize-http/tests/http/events.rs`.
 const ENDLESS: &str = "/v1/events";
 
@@ -29,9 +32,9 @@ async fn schemathesis(server: &Server, folder: &Path, arguments: &[&str]) {
     let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
     let paths = std::env::var_os("PYTHONPATH").unwrap_or_default();
     let paths = std::env::join_paths(std::iter::once(hooks).chain(std::env::split_paths(&paths))).unwrap();
-    let description = format!("{}/openapi.json", server.http);
     let mut command = Command::new("python3");
-    command.args(["-m", "schemathesis.cli", "run", &description, "--seed", "1", "--checks", CHECKS]);
+    command.args(["-m", "schemathesis.cli", "run", DESCRIPTION, "--url", &server.http]);
+    command.args(["--seed", "1", "--checks", CHECKS]);
     command.args(["--exclude-path", ENDLESS, "--request-timeout", "60", "--continue-on-failure"]);
     command.args(["--warnings", "off", "--no-color"]).args(arguments);
     command.env("PYTHONPATH", paths).env("SCHEMATHESIS_HOOKS", "schemathesis_hooks");
@@ -58,6 +61,10 @@ async fn every_answer_is_described() {
         ObjectBuilder::chest(1).study(study).series(&format!("{study}.1")).sop(&format!("{study}.1.1"));
     assert_eq!(server.stow(&[object.build()]).await.unwrap().0, StatusCode::OK);
     server.results(study).await;
+
+    let (status, description) = server.get("/openapi.json").await;
+    assert_eq!(status, StatusCode::OK);
+    std::fs::write(work.join(DESCRIPTION), description.to_string()).unwrap();
 
     let key = format!("Authorization: Bearer {}", server.key);
     let phases = ["--phases", "examples,fuzzing", "--max-examples", "6"];

@@ -21,7 +21,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// The repository's weights, the imaging models without their gate: the drawn objects of most tests are not chest
 /// radiographs, and the gate knows.
-fn ungated() -> &'static Path {
+pub(crate) fn ungated() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ungated-{}", std::process::id()));

@@ -25,7 +25,7 @@ const END: [u8; 2] = [0x1c, 0x0d];
 
 /// What a receiver answers to a message.
 #[derive(Clone, Copy, Debug)]
-enum Reply {
+pub(crate) enum Reply {
     Code(&'static str),
     Garbage,
     /// An acknowledgement of another message.
@@ -36,13 +36,13 @@ enum Reply {
 
 /// Acknowledges everything by AA, unless told otherwise.
 #[derive(Clone)]
-struct Peer {
+pub(crate) struct Peer {
     came: Arc<Mutex<Vec<Vec<u8>>>>,
     script: Arc<Mutex<VecDeque<Reply>>>,
 }
 
 impl Peer {
-    async fn listen(port: u16, script: &[Reply]) -> Self {
+    pub(crate) async fn listen(port: u16, script: &[Reply]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let peer =
             Self { came: Arc::default(), script: Arc::new(Mutex::new(script.iter().copied().collect())) };
@@ -79,12 +79,12 @@ impl Peer {
         peer
     }
 
-    fn came(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn came(&self) -> Vec<Vec<u8>> {
         self.came.lock().unwrap().clone()
     }
 
     /// Each message once, in the order of its first arrival. Fails where one identifier came with two contents.
-    fn told(&self) -> Vec<Message> {
+    pub(crate) fn told(&self) -> Vec<Message> {
         let mut seen: HashMap<String, Vec<u8>> = HashMap::new();
         let mut told = Vec::new();
         for bytes in self.came() {
@@ -127,12 +127,12 @@ fn control_id(bytes: &[u8]) -> String {
     parse(bytes).control_id().unwrap()
 }
 
-fn field(message: &Message, path: &str) -> String {
+pub(crate) fn field(message: &Message, path: &str) -> String {
     message.text(&path.parse().unwrap()).unwrap_or_default()
 }
 
 /// The fields of all OBX, such as `3.1`.
-fn observed(message: &Message, path: &str) -> Vec<String> {
+pub(crate) fn observed(message: &Message, path: &str) -> Vec<String> {
     let count = message.segments_named("OBX").count();
     (1..=count).map(|index| field(message, &format!("OBX[{index}]-{path}"))).collect()
 }

@@ -72,6 +72,12 @@ pub(super) fn visits(db: &Connection, number: &str) -> Result<Vec<VisitId>, Trou
     .collect()
 }
 
+pub(super) fn told(db: &Connection, study: &StudyUid) -> Result<Vec<VisitId>, Trouble> {
+    db.prepare_cached("SELECT visit FROM fusion_told WHERE study_uid = ?1 ORDER BY visit")?
+        .query_and_then([study.as_str()], visit)?
+        .collect()
+}
+
 fn visit(row: &Row<'_>) -> Result<VisitId, Trouble> {
     let visit: String = row.get("visit")?;
     VisitId::parse(&visit).map_err(|_| Trouble::BadRow("visit"))
@@ -79,17 +85,12 @@ fn visit(row: &Row<'_>) -> Result<VisitId, Trouble> {
 
 pub(super) fn unacknowledged(db: &Connection, limit: usize) -> Result<Vec<Unacknowledged>, Trouble> {
     db.prepare_cached(
-        "SELECT told.visit, MAX(told.sequence) AS sequence, MIN(told.at) AS since, last.level_cn, last.acuity
-           FROM triage_entry AS told
+        "SELECT waiting.visit, waiting.sequence, waiting.since, last.level_cn, last.acuity
+           FROM triage_waiting AS waiting
            JOIN triage_entry AS last
-             ON last.visit = told.visit
-            AND last.sequence = (SELECT MAX(sequence) FROM triage_entry AS one WHERE one.visit = told.visit)
-          WHERE told.step = 'imaging'
-            AND NOT EXISTS (SELECT 1 FROM triage_entry AS seen
-                             WHERE seen.visit = told.visit AND seen.step = 'acknowledged'
-                               AND seen.sequence > told.sequence)
-          GROUP BY told.visit
-          ORDER BY last.level_cn, last.acuity, since
+             ON last.visit = waiting.visit
+            AND last.sequence = (SELECT MAX(sequence) FROM triage_entry AS one WHERE one.visit = waiting.visit)
+          ORDER BY last.level_cn, last.acuity, waiting.since
           LIMIT ?1",
     )?
     .query_and_then([convert::limit(limit)], |row| {

@@ -6,26 +6,29 @@ use baize_core::ports::{
 };
 use baize_core::{ErrorCode, Lane, Timestamp};
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 
 use super::convert::{self, micros, rank};
 use super::trouble::Trouble;
-use super::{mistake, outbox};
+use super::{deliveries, mistake};
 
 /// Owes a message about a study to every recipient that is told of studies and has a result to be told of. A message
 /// that was not begun yet tells this cause, too.
 pub(super) fn owe_study(db: &Connection, study: i64, cause: Cause, at: Timestamp) -> Result<(), Trouble> {
-    // What is being made now may have been read before: it takes no further cause.
+    let lane = if cause == Cause::Critical { Lane::Stat } else { Lane::Routine };
+    raise(db, study, lane)?;
+    // What is being made now may have been read before: it takes no further cause. All three states are named for the index.
     db.prepare_cached(
         "UPDATE delivery
             SET causes = CASE WHEN ',' || causes || ',' LIKE '%,' || :cause || ',%' THEN causes
                               ELSE causes || ',' || :cause END
-          WHERE subject = :study AND kind = 'message' AND state IN ('pending', 'waiting') AND message_id IS NULL",
+          WHERE subject = :study AND kind = 'message' AND state IN ('pending', 'sending', 'waiting')
+            AND state <> 'sending' AND message_id IS NULL",
     )?
     .execute(named_params! { ":study": study, ":cause": cause.as_str() })?;
     db.prepare_cached(
         "INSERT INTO delivery (destination, kind, study_id, causes, lane, created_at, changed_at)
-         SELECT recipient.name, 'message', study.id, :cause, study.lane, :at, :at
+         SELECT recipient.name, 'message', study.id, :cause, MAX(study.lane, :lane), :at, :at
            FROM recipient, study
           WHERE study.id = :study
             AND recipient.takes = 'messages' AND recipient.studies
@@ -38,13 +41,15 @@ pub(super) fn owe_study(db: &Connection, study: i64, cause: Cause, at: Timestamp
                                                    ELSE recipient.failed END)
             AND NOT EXISTS (SELECT 1 FROM delivery
                              WHERE delivery.destination = recipient.name AND delivery.subject = study.id
-                               AND delivery.kind = 'message' AND delivery.state IN ('pending', 'waiting')
-                               AND delivery.message_id IS NULL)
+                               AND delivery.kind = 'message'
+                               AND delivery.state IN ('pending', 'sending', 'waiting')
+                               AND delivery.state <> 'sending' AND delivery.message_id IS NULL)
           ORDER BY recipient.name",
     )?
     .execute(named_params! {
         ":study": study,
         ":cause": cause.as_str(),
+        ":lane": rank(lane),
         ":at": micros(at),
         ":own": ErrorCode::OwnResult.as_str(),
         ":no_pixels": ErrorCode::NoPixelData.as_str(),
@@ -83,6 +88,23 @@ pub(super) fn owe_if_last(db: &Connection, instance: i64, at: Timestamp) -> Resu
     owe_if_done(db, study_of(db, instance)?, at)
 }
 
+/// Owes a message where an order was found to belong to a study, or not to belong to it, after the study was told of.
+pub(super) fn owe_matched(db: &Connection, study: i64, at: Timestamp) -> Result<(), Trouble> {
+    let is_told_of = db
+        .prepare_cached(
+            "SELECT 1 FROM delivery
+              WHERE study_id = ?1 AND kind = 'message' AND state IN ('acknowledged', 'covered')
+             UNION ALL
+             SELECT 1 FROM delivery
+              WHERE subject = ?1 AND kind = 'message' AND state IN ('pending', 'sending', 'waiting')",
+        )?
+        .exists([study])?;
+    match is_told_of {
+        true => owe_study(db, study, Cause::Matched, at),
+        false => Ok(()),
+    }
+}
+
 /// Owes what was held back while a study was a prior.
 pub(super) fn owe_held_back(db: &Connection, study: i64, at: Timestamp) -> Result<(), Trouble> {
     let found = db
@@ -117,12 +139,16 @@ pub(super) fn owe_entry(db: &Connection, entry: &TriageEntry) -> Result<(), Trou
         ":lane": rank(urgency(entry.level_cn)),
         ":at": micros(entry.at),
     })?;
-    // What was told earlier of a patient who is worse now must not hold up the news.
+    raise(db, entry.visit.as_str(), urgency(entry.level_cn))
+}
+
+/// What is still to be told of a subject must not hold up news that are more urgent.
+fn raise(db: &Connection, subject: impl ToSql, lane: Lane) -> Result<(), Trouble> {
     db.prepare_cached(
-        "UPDATE delivery SET lane = MAX(lane, ?2)
-          WHERE subject = ?1 AND kind = 'message' AND state IN ('pending', 'sending', 'waiting')",
+        "UPDATE delivery SET lane = ?2
+          WHERE subject = ?1 AND kind = 'message' AND state IN ('pending', 'sending', 'waiting') AND lane < ?2",
     )?
-    .execute(params![entry.visit.as_str(), rank(urgency(entry.level_cn))])?;
+    .execute(params![subject, rank(lane)])?;
     Ok(())
 }
 
@@ -164,7 +190,7 @@ pub(super) fn take(
           WHERE id = ?1",
     )?
     .execute(params![id, micros(now)])?;
-    let delivery = outbox::one(db, DeliveryId(id))?.ok_or(Trouble::BadRow("delivery"))?;
+    let delivery = deliveries::one(db, DeliveryId(id))?.ok_or(Trouble::BadRow("delivery"))?;
     let (study, lane) = db
         .prepare_cached("SELECT study_id, lane FROM delivery WHERE id = ?1")?
         .query_and_then([id], |row| -> Result<_, Trouble> {

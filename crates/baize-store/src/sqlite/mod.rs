@@ -10,6 +10,7 @@ mod audit;
 mod commitment;
 mod completion;
 mod convert;
+mod deliveries;
 mod fusion;
 mod heat;
 mod hospital;
@@ -235,6 +236,11 @@ impl FusionRecords for SqliteLedger {
         self.readers.read(move |db| fusion::visits(db, &number)).await
     }
 
+    async fn visits_told_of(&self, study: &StudyUid) -> Result<Vec<VisitId>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| fusion::told(db, &study)).await
+    }
+
     async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
         self.readers.read(move |db| fusion::unacknowledged(db, limit)).await
     }
@@ -327,7 +333,7 @@ impl OutboxRecords for SqliteLedger {
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, Fault> {
-        self.readers.read(move |db| outbox::list(db, &query)).await
+        self.readers.read(move |db| deliveries::list(db, &query)).await
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {

@@ -73,6 +73,9 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
     outbox::enqueue(db, id, instance, outcome, fault, report.finished_at)?;
     match &report.outcome {
         // Nobody waits for the rest of a study to hear of it.
+        Outcome::Analysed { findings, .. } if findings.iter().any(Finding::is_critical) => {
+            messages::owe_for_instance(db, instance, Cause::Critical, report.finished_at)
+        }
         Outcome::Analysed { findings, .. } if findings.iter().any(Finding::is_positive) => {
             messages::owe_for_instance(db, instance, Cause::Finding, report.finished_at)
         }

@@ -185,6 +185,28 @@ async fn what_no_nurse_has_acknowledged_is_listed_most_urgent_first() {
 }
 
 #[tokio::test]
+async fn an_undone_match_is_due_and_the_visits_that_heard_of_the_study_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_ledger(folder.path());
+    finish_one(&ledger, 1, 1, analysed()).await;
+    order(folder.path(), 1, 1, "E-1");
+    let evidence = format!("[{{\"study\": \"{0}\"}}, {{\"study\": \"{0}\"}}, {{\"study\": 7}}, 8]", study(1));
+    for number in [1, 2, 3] {
+        ledger.append(of("E-1", number, 1, TriageStep::Assessed)).await.unwrap();
+        let step = [TriageStep::Imaging, TriageStep::ImagingNote, TriageStep::Vitals][number as usize - 1];
+        let told = TriageEntry { sent: evidence.clone(), ..of("E-1", number, 2, step) };
+        ledger.append(told).await.unwrap();
+    }
+    ledger.append(of("E-1", 1, 3, TriageStep::ImagingNote)).await.unwrap();
+    assert_eq!(ledger.visits_told_of(&study(1)).await.unwrap(), [visit(1), visit(2)]);
+    assert_eq!(ledger.visits_told_of(&study(2)).await.unwrap(), []);
+    drain(&ledger).await;
+    let shell = Connection::open(folder.path().join("data/ledger.db")).unwrap();
+    shell.execute("DELETE FROM order_match", []).unwrap();
+    assert_eq!(drain(&ledger).await, [FusionSubject::Study(study(1))]);
+}
+
+#[tokio::test]
 async fn the_record_takes_no_other_step_and_none_of_the_new_ones_first() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open_ledger(folder.path());

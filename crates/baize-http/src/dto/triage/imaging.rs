@@ -21,7 +21,8 @@ pub(crate) struct ImagingDto {
     at: String,
     /// `raise`: a rule asks for `level_cn` because of it, and a nurse is to acknowledge it. `measure`: a rule would, if a
     /// sign that nobody has measured were beyond its limit. `outside_population`: the model was not validated on such
-    /// patients, so the finding raises nothing. `not_read`: the images could not be read, which is not "no finding".
+    /// patients, so the finding raises nothing. `not_read`: the images could not be read, which is not "no finding". `parted`: a person has undone the
+    /// match of study and order, so that what the study told may be of another patient; the level stays.
     #[schema(example = "raise")]
     kind: &'static str,
     /// The rule; null for images that could not be read.

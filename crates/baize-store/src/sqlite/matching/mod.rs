@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::convert::{micros, rank};
 use super::inquiries;
+use super::messages;
 use super::trouble::Trouble;
 use candidates::{OrderSide, StudySide};
 use rules::Rules;
@@ -240,12 +241,14 @@ fn matched(
     db.prepare_cached("INSERT INTO order_match (order_id, study_id, how, at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![order, study, how.as_str(), micros(at)])?;
     record(db, "matched", (Some(order), Some(study)), Some(how), by, at)?;
+    messages::owe_matched(db, study, at)?;
     queue::settle_order(db, order)
 }
 
 fn undone(db: &Connection, order: i64, study: i64, by: By<'_>, at: Timestamp) -> Result<(), Trouble> {
     db.prepare_cached("DELETE FROM order_match WHERE order_id = ?1")?.execute([order])?;
-    record(db, "undone", (Some(order), Some(study)), None, by, at)
+    record(db, "undone", (Some(order), Some(study)), None, by, at)?;
+    messages::owe_matched(db, study, at)
 }
 
 fn record(

@@ -7,7 +7,7 @@ use baize_core::ports::{
     MessageSettlement, OwedMessage, Recipient, Review, Silence, Standing, SubjectKey, Takes, Telling,
     ToldBefore, TriageEntry, Verdict,
 };
-use baize_core::{ErrorCode, Fault, Lane, Outcome, Population, Timestamp};
+use baize_core::{ErrorCode, Fault, Finding, Lane, Outcome, Population, Timestamp};
 
 use super::{Store, admit, review, take_one};
 use crate::fixtures::{
@@ -130,6 +130,15 @@ pub(crate) async fn a_finding_is_told_at_once(store: Arc<impl Store>) {
     assert_eq!((one.created_at, one.state, one.attempts), (at(5_000_000), Pending, 0));
     assert_eq!(one.message().unwrap().causes, [Cause::Finding]);
     assert!(store.take_consignment("his", NOW).await.unwrap().is_none(), "it is no object");
+    // What is critical goes ahead, and takes along what is still to be told of its study.
+    finish(&*store, 2, 2, analysed()).await;
+    let critical = Finding { critical: Some(0.9), ..finding("36118008", 0.95, None) };
+    let critical =
+        Outcome::Analysed { findings: vec![critical], population: Population::Validated, caveats: vec![] };
+    finish(&*store, 2, 3, critical).await;
+    let first = take(&*store, NOW).await.unwrap();
+    assert_eq!(first.delivery.message().unwrap().causes, [Cause::Finding, Cause::Critical]);
+    assert_eq!(first.lane, Lane::Stat);
 }
 
 pub(crate) async fn reviews_that_sign_or_correct_are_told(store: Arc<impl Store>) {

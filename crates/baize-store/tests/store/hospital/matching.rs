@@ -1,13 +1,14 @@
 //! Orders and studies find each other, from both sides, and the lane follows.
 
 use baize_core::ports::{
-    Admission, HospitalRecords, HospitalWork, Inquiries, MatchedBy, News, OrderEvent, OrderNews, Studies,
-    Told,
+    Admission, Cause, HospitalRecords, HospitalWork, Inquiries, Ledger as _, MadeMessage, MatchedBy,
+    MessageId, MessageSettlement, News, OrderEvent, OrderNews, OutboxRecords as _, Recipient, Standing,
+    Studies, Takes, Telling, Told,
 };
 use baize_core::{Lane, Sex};
 
 use super::{MORNING, Site, image_of_wang, jobs, patient, placed, said, wang, with_accession};
-use crate::fixtures::{at, identity, study};
+use crate::fixtures::{analysed, at, identity, report, study};
 
 fn stat(accession: &'static str) -> OrderNews {
     OrderNews { accession: said(accession), lane: Some(Lane::Stat), ..placed() }
@@ -312,4 +313,41 @@ async fn an_order_whose_time_is_past_waits_for_a_person() {
     // A cancelled one is not missed.
     site.order(OrderNews { event: OrderEvent::Cancelled, ..stat("A2") }).await;
     assert_eq!(site.ledger.list_overdue(at(MORNING + 999 * hour), 9).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_study_that_was_told_of_is_told_of_again_with_its_order() {
+    let mut site = Site::new().await;
+    let his = Recipient {
+        name: "his".into(),
+        takes: Takes::Messages { studies: true, triage: false },
+        analysed: true,
+        refused: false,
+        failed: true,
+        priors: false,
+        commitment: false,
+    };
+    site.ledger.set_recipients(vec![his]).await.unwrap();
+    site.image(with_accession(image_of_wang(1, 1), "A1")).await;
+    let job = site.ledger.take_jobs(1).await.unwrap().remove(0);
+    site.ledger.finish(job.id, report(&job, analysed())).await.unwrap();
+    let first = site.ledger.take_message("his", at(0)).await.unwrap().unwrap().delivery.id;
+    let telling = Telling {
+        standing: Standing::Preliminary,
+        whole: false,
+        content: [0; 32],
+        results: [0; 32],
+        corrections: [0; 32],
+    };
+    let made = MadeMessage { id: MessageId("M1".into()), payload: "MSH".into(), telling: Some(telling) };
+    site.ledger.keep_message(first, made, at(0)).await.unwrap();
+    let answer = MessageSettlement::Acknowledged { answer: "AA".into() };
+    site.ledger.settle_message(first, answer, at(0)).await.unwrap();
+    assert!(site.ledger.take_message("his", at(0)).await.unwrap().is_none());
+    site.order(stat("A1")).await;
+    let again = site.ledger.take_message("his", at(0)).await.unwrap().unwrap().delivery;
+    assert_eq!(again.message().unwrap().causes, [Cause::Matched]);
+    // A study of which nobody was told is told of when there is something to tell.
+    site.image(with_accession(image_of_wang(2, 2), "A1")).await;
+    assert!(site.ledger.take_message("his", at(0)).await.unwrap().is_none());
 }
