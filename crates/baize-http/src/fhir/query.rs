@@ -86,8 +86,8 @@ impl Search {
         match name {
             "_format" | "_pretty" => {}
             "_count" => {
-                let bad = || Problem::invalid("_count: must be a whole number");
-                let asked: u64 = value.parse().map_err(|_| bad())?;
+                let bad = || Problem::invalid("_count: must be a whole number of at most 32 bits");
+                let asked: u32 = value.parse().map_err(|_| bad())?;
                 // A page of nothing asks how many there are.
                 self.count_only |= asked == 0;
                 self.count = usize::try_from(asked).unwrap_or(MOST).clamp(1, MOST);

@@ -73,23 +73,24 @@ async fn a_bundle_is_sent_until_the_server_has_answered_for_it_and_makes_nothing
             told.len() >= 2 && told.iter().all(done)
         })
         .await;
-    let kept = shared.lock().unwrap();
-    assert!(
-        kept.bundles.len() >= 4,
-        "two messages, each of them or one of them again: {}",
-        kept.bundles.len()
-    );
-    let count = |kind: &str| kept.resources.values().filter(|made| made["resourceType"] == kind).count();
-    let counts = ["DiagnosticReport", "RiskAssessment", "Provenance"].map(count);
-    assert_eq!(counts, [1, 1, 2], "what is sent twice is there once");
-    assert!(count("Observation") >= 2 && count("Device") >= 2);
-    let report = kept.resources.values().find(|made| made["resourceType"] == "DiagnosticReport").unwrap();
-    assert_eq!(report["status"], "preliminary");
-    match FhirValidator::find() {
-        Err(why) => println!("skipped: {why}"),
-        Ok(validator) => assert_eq!(validator.complaints(&kept.bundles).unwrap(), Vec::<String>::new()),
+    {
+        let kept = shared.lock().unwrap();
+        assert!(
+            kept.bundles.len() >= 4,
+            "two messages, each of them or one of them again: {}",
+            kept.bundles.len()
+        );
+        let count = |kind: &str| kept.resources.values().filter(|made| made["resourceType"] == kind).count();
+        let counts = ["DiagnosticReport", "RiskAssessment", "Provenance"].map(count);
+        assert_eq!(counts, [1, 1, 2], "what is sent twice is there once");
+        assert!(count("Observation") >= 2 && count("Device") >= 2);
+        let report = kept.resources.values().find(|made| made["resourceType"] == "DiagnosticReport").unwrap();
+        assert_eq!(report["status"], "preliminary");
+        match FhirValidator::find() {
+            Err(why) => println!("skipped: {why}"),
+            Ok(validator) => assert_eq!(validator.complaints(&kept.bundles).unwrap(), Vec::<String>::new()),
+        }
     }
-    drop(kept);
     // What went out is on record.
     let (_, trail) = server.get("/fhir/AuditEvent?subtype=transaction").await;
     assert!(trail["entry"].as_array().is_some_and(|records| records.len() >= 2), "{trail}");

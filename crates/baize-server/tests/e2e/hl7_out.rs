@@ -178,7 +178,7 @@ async fn a_message_is_sent_until_the_receiver_has_answered_for_it() {
     let script = [Code("AE"), Garbage, OtherId, HangUp, Silence, Code("CE")];
     let peer = Peer::listen(port, &script).await;
     let settled = until_settled(&server, 1).await;
-    let first = settled.iter().filter(|one| one["state"] == "acknowledged").last().unwrap();
+    let first = settled.iter().rfind(|one| one["state"] == "acknowledged").unwrap();
     let came = peer.came();
     assert!(came.len() > script.len(), "{} attempts", came.len());
     assert!(came[..=script.len()].iter().all(|bytes| *bytes == came[0]), "the same bytes every time");
@@ -290,6 +290,15 @@ async fn a_kill_in_the_middle_loses_nothing_and_keeps_the_order() {
         server.kill_now();
     }
     let server = start(data.path(), port).await;
+    server
+        .until("told of all", async || {
+            let deliveries = deliveries(&server).await;
+            let is_told = |study: &String| {
+                deliveries.iter().any(|one| one["study"] == **study && one["state"] == "acknowledged")
+            };
+            studies.iter().all(is_told)
+        })
+        .await;
     let settled = until_settled(&server, studies.len()).await;
     let told = peer.told();
     let ids: HashSet<String> = told.iter().filter_map(Message::control_id).collect();

@@ -101,6 +101,13 @@ async fn settle(store: &impl Store, delivery: DeliveryId, how: MessageSettlement
 
 use DeliveryState::{Acknowledged, Covered, Pending, Refused, Sending, Waiting};
 
+/// A finding that is there and not critical.
+fn found() -> Outcome {
+    let Outcome::Analysed { mut findings, population, caveats } = analysed() else { unreachable!() };
+    findings.iter_mut().for_each(|finding| finding.critical = None);
+    Outcome::Analysed { findings, population, caveats }
+}
+
 pub(crate) async fn a_message_is_owed_when_a_study_is_complete_and_nothing_is_pending(
     store: Arc<impl Store>,
 ) {
@@ -125,13 +132,13 @@ pub(crate) async fn a_message_is_owed_when_a_study_is_complete_and_nothing_is_pe
 
 pub(crate) async fn a_finding_is_told_at_once(store: Arc<impl Store>) {
     his(&*store).await;
-    finish(&*store, 1, 1, analysed()).await;
+    finish(&*store, 1, 1, found()).await;
     let [one] = list(&*store).await.try_into().unwrap();
     assert_eq!((one.created_at, one.state, one.attempts), (at(5_000_000), Pending, 0));
     assert_eq!(one.message().unwrap().causes, [Cause::Finding]);
     assert!(store.take_consignment("his", NOW).await.unwrap().is_none(), "it is no object");
     // What is critical goes ahead, and takes along what is still to be told of its study.
-    finish(&*store, 2, 2, analysed()).await;
+    finish(&*store, 2, 2, found()).await;
     let critical = Finding { critical: Some(0.9), ..finding("36118008", 0.95, None) };
     let critical =
         Outcome::Analysed { findings: vec![critical], population: Population::Validated, caveats: vec![] };
@@ -142,7 +149,7 @@ pub(crate) async fn a_finding_is_told_at_once(store: Arc<impl Store>) {
 }
 
 pub(crate) async fn reviews_that_sign_or_correct_are_told(store: Arc<impl Store>) {
-    finish(&*store, 1, 1, analysed()).await;
+    finish(&*store, 1, 1, found()).await;
     his(&*store).await;
     let confirmed = Review { verdict: Verdict::Confirmed, findings: vec![], ..review(1) };
     store.review(Review { signed: false, ..confirmed.clone() }).await.unwrap();
@@ -182,8 +189,8 @@ pub(crate) async fn each_step_of_a_visit_is_told_in_its_order(store: Arc<impl St
 
 pub(crate) async fn causes_join_a_message_that_is_not_made_yet(store: Arc<impl Store>) {
     his(&*store).await;
-    finish(&*store, 1, 1, analysed()).await;
-    finish(&*store, 1, 2, analysed()).await;
+    finish(&*store, 1, 1, found()).await;
+    finish(&*store, 1, 2, found()).await;
     silence(&*store).await;
     store.review(review(1)).await.unwrap();
     assert_eq!(owed(&*store).await, [("finding complete reviewed".to_owned(), Pending)]);
@@ -199,7 +206,7 @@ pub(crate) async fn causes_join_a_message_that_is_not_made_yet(store: Arc<impl S
 
 pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(store: Arc<impl Store>) {
     his(&*store).await;
-    finish(&*store, 1, 1, analysed()).await;
+    finish(&*store, 1, 1, found()).await;
     let first = take(&*store, NOW).await.unwrap();
     assert_eq!((first.made, first.told), (None, None));
     let id = first.delivery.id;
@@ -245,11 +252,11 @@ pub(crate) async fn a_message_is_kept_as_it_was_made_until_it_is_acknowledged(st
 
 pub(crate) async fn a_messages_subject_waits_with_it_and_stat_goes_first(store: Arc<impl Store>) {
     his(&*store).await;
-    finish(&*store, 1, 1, analysed()).await;
-    finish(&*store, 2, 2, analysed()).await;
+    finish(&*store, 1, 1, found()).await;
+    finish(&*store, 2, 2, found()).await;
     admit(&*store, &Admission { lane: Lane::Stat, ..admission(3, 3) }).await;
     let job = take_one(&*store).await;
-    store.finish(job.id, report(&job, analysed())).await.unwrap();
+    store.finish(job.id, report(&job, found())).await.unwrap();
     let subject = |owed: &OwedMessage| owed.delivery.message().unwrap().subject.clone();
     let stat = take(&*store, NOW).await.unwrap();
     assert_eq!((subject(&stat), stat.lane), (SubjectKey::Study(study(3)), Lane::Stat));
@@ -269,7 +276,7 @@ pub(crate) async fn a_messages_subject_waits_with_it_and_stat_goes_first(store: 
 
 pub(crate) async fn a_refused_message_is_made_anew_and_after_what_is_made_already(store: Arc<impl Store>) {
     his(&*store).await;
-    finish(&*store, 1, 1, analysed()).await;
+    finish(&*store, 1, 1, found()).await;
     let first = take(&*store, NOW).await.unwrap().delivery.id;
     keep(&*store, first, "M1", Standing::Preliminary).await;
     settle(&*store, first, not_taken()).await;
@@ -307,7 +314,7 @@ pub(crate) async fn who_has_nothing_to_be_told_of_is_owed_nothing(store: Arc<imp
 
     // A prior, until somebody sends it on his own account.
     store.expect_prior(&study(4), NOW).await.unwrap();
-    finish(&*store, 4, 4, analysed()).await;
+    finish(&*store, 4, 4, found()).await;
     silence(&*store).await;
     assert_eq!(list(&*store).await.len(), 1);
     store.end_prior(&study(4), true).await.unwrap();
