@@ -1,6 +1,8 @@
 //! Observation: one finding of one model on one image, or that there is none because the model did not run.
 
-use baize_core::ports::{FindingOpinion, InstanceRecord, Opinion, Review, StudyResult, Verdict};
+use baize_core::ports::{
+    FindingOpinion, InstanceRecord, Opinion, Presence as Word, Review, StudyResult, Verdict,
+};
 use baize_core::{ErrorCode, Fault, Finding, Outcome, PixelBox, Population, Report, Text};
 use serde_json::{Value, json};
 
@@ -35,18 +37,17 @@ pub(crate) fn judged<'a>(report: &'a Report, word: Option<&Review>) -> Vec<Judge
 }
 
 fn judge<'a>(finding: &'a Finding, population: &Population, word: Option<&Review>) -> Judged<'a> {
-    let by_model = Presence::by_model(finding, population);
+    let by_model = Presence::from(Word::of(finding, population, None));
     let about = |opinion: &&FindingOpinion| {
         opinion.scheme == finding.code.scheme && opinion.value == finding.code.value
     };
     let opinion = word.and_then(|review| review.findings.iter().find(about)).map(|found| found.opinion);
     let (presence, differs) = match (word.map(|review| review.verdict), opinion) {
         (Some(Verdict::Rejected), _) => (None, true),
-        // The other way round than the threshold says, whatever the population.
-        (_, Some(Opinion::Disagree)) if finding.is_positive() => (Some(Presence::Absent), true),
-        (_, Some(Opinion::Disagree)) => (Some(Presence::Present), true),
-        (_, Some(Opinion::Uncertain)) => (Some(Presence::Undetermined), false),
-        (_, Some(Opinion::Agree) | None) => (Some(by_model), false),
+        (_, opinion) => {
+            let presence = Presence::from(Word::of(finding, population, word));
+            (Some(presence), opinion == Some(Opinion::Disagree))
+        }
     };
     let status = match (word.is_some_and(|review| review.signed), presence, differs) {
         (false, _, _) => "preliminary",

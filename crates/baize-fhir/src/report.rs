@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use baize_core::ports::{Review, Standing, StudyResult, Verdict};
-use baize_core::{MANUFACTURER, ModelRef, Outcome, Report, Text, Timestamp};
+use baize_core::{MANUFACTURER, ModelRef, Outcome, Population, Report, Text, Timestamp};
 use serde_json::{Value, json};
 
 use crate::element::{
@@ -90,6 +90,9 @@ impl Mapper {
         for report in told(result) {
             if let Outcome::Refused(fault) | Outcome::Failed(fault) = &report.outcome {
                 lines.push(words::not_analysed(report, fault));
+            }
+            if let Outcome::Analysed { population: Population::Outside(why), .. } = &report.outcome {
+                lines.push(why.clone());
             }
             for judged in judged(report, result.review_of(report)) {
                 let code = &judged.finding.code;

@@ -1,6 +1,7 @@
 //! Sentences in both languages.
 
-use baize_core::{Fault, Finding, Language, Outcome, Population, Report, Text};
+use baize_core::ports;
+use baize_core::{Fault, Finding, Language, Outcome, Report, Text};
 
 /// A text of both languages.
 pub(crate) fn text(zh: impl Into<String>, en: impl Into<String>) -> Text {
@@ -34,17 +35,17 @@ pub(crate) enum Presence {
     Undetermined,
 }
 
-impl Presence {
-    /// What the model says. "Absent" only where the threshold means something: for a patient on whom the model was not
-    /// validated, a low score is no reassurance.
-    pub(crate) fn by_model(finding: &Finding, population: &Population) -> Self {
-        match (finding.is_positive(), population) {
-            (true, _) => Self::Present,
-            (false, Population::Validated) => Self::Absent,
-            (false, Population::Outside(_)) => Self::Undetermined,
+impl From<ports::Presence> for Presence {
+    fn from(word: ports::Presence) -> Self {
+        match word {
+            ports::Presence::Present => Self::Present,
+            ports::Presence::Absent => Self::Absent,
+            ports::Presence::Uncertain => Self::Undetermined,
         }
     }
+}
 
+impl Presence {
     /// SNOMED CT, as DICOM CID 240 has it.
     pub(crate) fn code(self) -> &'static str {
         match self {

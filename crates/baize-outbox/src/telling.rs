@@ -90,7 +90,7 @@ fn results(result: &StudyResult) -> [u8; 32] {
                 for finding in findings {
                     parts.text("finding").text(&finding.code.scheme).text(&finding.code.value);
                     parts.number(finding.probability).number(finding.threshold);
-                    parts.text(match Presence::of(finding, review) {
+                    parts.text(match Presence::of(finding, population, review) {
                         Presence::Present => "present",
                         Presence::Absent => "absent",
                         Presence::Uncertain => "uncertain",

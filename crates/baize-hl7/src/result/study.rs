@@ -164,7 +164,7 @@ impl Study<'_> {
                 for finding in findings {
                     *findings_before += 1;
                     let sub_id = format!("{group}.{findings_before}");
-                    self.finding(&sub_id, report, finding, review);
+                    self.finding(&sub_id, report, finding, (population, review));
                 }
                 let observations = &config.codes.observations;
                 if let Population::Outside(why) = population {
@@ -181,10 +181,16 @@ impl Study<'_> {
         }
     }
 
-    fn finding(&mut self, sub_id: &str, report: &Report, finding: &Finding, review: Option<&Review>) {
+    fn finding(
+        &mut self,
+        sub_id: &str,
+        report: &Report,
+        finding: &Finding,
+        (population, review): (&Population, Option<&Review>),
+    ) {
         let config = &self.wording.config;
         let (codes, language) = (&config.codes, config.language);
-        let presence = Presence::of(finding, review);
+        let presence = Presence::of(finding, population, review);
         let flag = match presence {
             Presence::Present if finding.is_critical() => "AA",
             Presence::Present => "A",

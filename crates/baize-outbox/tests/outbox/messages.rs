@@ -27,8 +27,8 @@ impl Wording for Line {
             Subject::Study(result) => {
                 let mut told = format!("{} {}", result.summary.study, result.standing.as_str());
                 for report in result.instances.iter().flat_map(|instance| &instance.reports) {
-                    let Outcome::Analysed { findings, .. } = &report.outcome else { continue };
-                    let presence = Presence::of(&findings[0], result.review_of(report));
+                    let Outcome::Analysed { findings, population, .. } = &report.outcome else { continue };
+                    let presence = Presence::of(&findings[0], population, result.review_of(report));
                     told.push_str(&format!(" {}:{presence:?}", report.instance.sop));
                 }
                 told

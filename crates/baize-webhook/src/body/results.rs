@@ -68,7 +68,10 @@ impl<'a> ResultDoc<'a> {
                 Self { status: "rejected", ..empty }
             }
             Outcome::Analysed { findings, population, caveats } => Self {
-                findings: findings.iter().map(|finding| FindingDoc::of(finding, review)).collect(),
+                findings: findings
+                    .iter()
+                    .map(|finding| FindingDoc::of(finding, population, review))
+                    .collect(),
                 outside_population: match population {
                     Population::Validated => None,
                     Population::Outside(why) => Some(Words::of(why)),
@@ -114,7 +117,7 @@ struct FindingDoc<'a> {
 }
 
 impl<'a> FindingDoc<'a> {
-    fn of(finding: &'a Finding, review: Option<&Review>) -> Self {
+    fn of(finding: &'a Finding, population: &Population, review: Option<&Review>) -> Self {
         Self {
             scheme: &finding.code.scheme,
             code: &finding.code.value,
@@ -122,7 +125,7 @@ impl<'a> FindingDoc<'a> {
             probability: finding.probability,
             threshold: finding.threshold,
             critical_threshold: finding.critical,
-            presence: match Presence::of(finding, review) {
+            presence: match Presence::of(finding, population, review) {
                 Presence::Present => "present",
                 Presence::Absent => "absent",
                 Presence::Uncertain => "uncertain",
