@@ -72,7 +72,7 @@ pub struct FhirClient {
 enum LoggingIn {
     Not,
     File(PathBuf),
-    Smart(Tokens),
+    Smart(Box<Tokens>),
 }
 
 impl fmt::Debug for FhirClient {
@@ -104,7 +104,7 @@ impl FhirClient {
         let login = match config.login {
             Login::None => LoggingIn::Not,
             Login::File(path) => LoggingIn::File(path),
-            Login::Smart(smart) => LoggingIn::Smart(Tokens::new(smart)?),
+            Login::Smart(smart) => LoggingIn::Smart(Box::new(Tokens::new(smart)?)),
         };
         Ok(Self { http, base, login, clock })
     }
