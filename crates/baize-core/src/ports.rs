@@ -15,6 +15,7 @@ mod outbox;
 mod results;
 mod reviews;
 mod search;
+mod subscriptions;
 mod triage;
 mod vitals;
 
@@ -65,6 +66,9 @@ pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
 pub use reviews::{FindingOpinion, Opinion, Presence, RecordedReview, Review, Reviewed, Reviews, Verdict};
 pub use search::{
     ChangedSubject, FoundStep, FoundStudy, ResultChange, ResultSearch, Span, StudySearch, VisitSearch,
+};
+pub use subscriptions::{
+    Criteria, Notice, Subscription, SubscriptionStatus, SubscriptionWish, Subscriptions,
 };
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
 pub use vitals::{DueVitals, ReadingId, VitalsFeed};

@@ -121,6 +121,11 @@ impl Key {
         Self { kind: Kind::AuditEvent, id: sequence.to_string() }
     }
 
+    /// A wish to be notified.
+    pub(crate) fn of_subscription(id: &str) -> Self {
+        Self { kind: Kind::Subscription, id: id.to_owned() }
+    }
+
     /// Its type.
     pub fn kind(&self) -> Kind {
         self.kind

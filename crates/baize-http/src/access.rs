@@ -86,6 +86,8 @@ pub(crate) enum Group {
     Outbox,
     /// Results as FHIR resources. Scopes of a token may stand in the place of a role.
     Fhir,
+    /// Who wants to be notified of results. Scopes of a token may stand in the place of a role.
+    Subscriptions,
 }
 
 impl Group {
@@ -95,7 +97,7 @@ impl Group {
         match self {
             Self::Open => None,
             Self::Docs => Some(&Role::ALL),
-            Self::Store | Self::Outbox => Some(&[Integrator, Admin]),
+            Self::Store | Self::Outbox | Self::Subscriptions => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
             Self::Search
             | Self::Studies

@@ -103,20 +103,8 @@ impl AppState {
 /// # Errors
 /// A [`ConfigError`] that names the setting.
 pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
-    config.check()?;
     let cors = cors(&config.allowed_origins);
-    let description = openapi().to_json().unwrap_or_default();
-    let app = Arc::new(AppState {
-        authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
-        quota: Quota::new(config.max_in_flight_per_client),
-        event_seats: Arc::new(Semaphore::new(config.max_event_streams.min(Semaphore::MAX_PERMITS))),
-        retrievals: Arc::new(Semaphore::new(MOST_RETRIEVALS)),
-        upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
-        description: Bytes::from(description),
-        started_at: ports.clock.now(),
-        ports,
-        config,
-    });
+    let app = state(ports, config)?;
     let mut router = Router::new();
     for (group, routes) in routes::groups() {
         let guard_of_group = Guard { app: Arc::clone(&app), group };
@@ -134,6 +122,26 @@ pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
         Some(cors) => router.layer(cors),
         None => router,
     })
+}
+
+/// What handlers see.
+///
+/// # Errors
+/// As [`router`].
+pub(crate) fn state(ports: Ports, config: HttpConfig) -> Result<Arc<AppState>, ConfigError> {
+    config.check()?;
+    let description = openapi().to_json().unwrap_or_default();
+    Ok(Arc::new(AppState {
+        authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
+        quota: Quota::new(config.max_in_flight_per_client),
+        event_seats: Arc::new(Semaphore::new(config.max_event_streams.min(Semaphore::MAX_PERMITS))),
+        retrievals: Arc::new(Semaphore::new(MOST_RETRIEVALS)),
+        upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
+        description: Bytes::from(description),
+        started_at: ports.clock.now(),
+        ports,
+        config,
+    }))
 }
 
 async fn not_found() -> Problem {

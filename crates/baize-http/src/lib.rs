@@ -37,7 +37,7 @@ pub use access::Role;
 pub use app::{Ports, router};
 pub use auth::generate_api_key;
 pub use config::{ApiKey, AuthConfig, BuildInfo, ConfigError, HttpConfig, JwtConfig, JwtKey};
-pub use fhir::FhirPorts;
+pub use fhir::{FhirPorts, SearchCriteria};
 pub use layers::is_origin;
 pub use metrics::{Metrics, metrics_router};
 pub use openapi::openapi;

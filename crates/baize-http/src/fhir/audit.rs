@@ -42,7 +42,7 @@ pub(super) async fn note(
 }
 
 /// The patients whose data a resource holds, as `system|value`.
-fn patients(resource: &Value) -> Vec<String> {
+pub(super) fn patients(resource: &Value) -> Vec<String> {
     let entities = resource["entity"].as_array().into_iter().flatten().map(|entity| &entity["what"]);
     let subjects = std::iter::once(&resource["subject"]).chain(entities);
     let identified = subjects.filter(|reference| reference["type"] == "Patient");

@@ -1,7 +1,7 @@
 //! The FHIR R4 read side: results as resources, found by what an integrator knows of them.
 //!
 //! `query` understands a search, `find` runs it over the ledger page by page, `load` reads what resources are made from,
-//! and `baize-fhir` makes them. Errors leave as OperationOutcome.
+//! and `baize-fhir` makes them. `subscriptions` keeps who is to be notified, `criteria` runs a search for a change. Errors leave as OperationOutcome.
 //!
 //! Architecture Invariant: nothing is shown before its record in the audit trail is durable.
 //!
@@ -11,6 +11,7 @@
 mod accept;
 mod audit;
 mod candidate;
+mod criteria;
 mod cursor;
 mod find;
 mod load;
@@ -20,13 +21,16 @@ mod query;
 mod read;
 pub(crate) mod routes;
 mod scope;
+pub(crate) mod subscriptions;
 mod token;
+mod wish;
 
 use std::sync::Arc;
 
-use baize_core::ports::{AuditTrail, ResultSearch};
-use baize_fhir::Mapper;
+use baize_core::ports::{AuditTrail, ResultSearch, Subscriptions};
+use baize_fhir::{Endpoints, Mapper};
 
+pub use criteria::SearchCriteria;
 pub(crate) use outcome::{is_fhir, render};
 pub(crate) use scope::Scope;
 
@@ -39,6 +43,10 @@ pub struct FhirPorts {
     pub search: Arc<dyn ResultSearch>,
     /// Who saw what.
     pub audit: Arc<dyn AuditTrail>,
+    /// Who is to be notified.
+    pub subscriptions: Arc<dyn Subscriptions>,
+    /// Where notifications may go.
+    pub endpoints: Endpoints,
 }
 
 /// Where it is served, below the public URL.

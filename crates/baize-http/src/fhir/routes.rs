@@ -28,7 +28,7 @@ use crate::media::MediaType;
 use crate::problem::Problem;
 use crate::routes::Routes;
 
-type Parameters = QueryOf<Vec<(String, String)>>;
+pub(super) type Parameters = QueryOf<Vec<(String, String)>>;
 
 /// The longest list of parameters in a body.
 const MOST_FORM_BYTES: usize = 64 << 10;
@@ -65,7 +65,7 @@ pub(crate) fn read_routes() -> Routes {
 }
 
 /// The types that are served, with what can be done with them.
-const SERVED: [Kind; 7] = [
+const SERVED: [Kind; 8] = [
     Kind::AuditEvent,
     Kind::Device,
     Kind::DiagnosticReport,
@@ -73,6 +73,7 @@ const SERVED: [Kind; 7] = [
     Kind::Observation,
     Kind::Provenance,
     Kind::RiskAssessment,
+    Kind::Subscription,
 ];
 
 /// What the FHIR side can do (CapabilityStatement).
@@ -95,7 +96,10 @@ async fn metadata(
     accept::json(&headers, &parameters)?;
     let capability = |kind| Capability {
         kind,
-        interactions: vec!["read", "search-type"],
+        interactions: match kind {
+            Kind::Subscription => vec!["create", "read", "update", "delete", "search-type"],
+            _ => vec!["read", "search-type"],
+        },
         search: parameters::all(kind),
         include: parameters::includes(kind),
     };
@@ -117,7 +121,10 @@ async fn smart_configuration(State(app): State<Arc<AppState>>) -> Response {
     let scopes: Vec<String> = SERVED
         .iter()
         .flat_map(|kind| [format!("system/{kind}.read"), format!("system/{kind}.rs")])
-        .chain(["system/*.read".to_owned(), "system/*.rs".to_owned()])
+        .chain(
+            ["system/*.read", "system/*.rs", "system/Subscription.write", "system/Subscription.cruds"]
+                .map(str::to_owned),
+        )
         .collect();
     let mut configuration = json!({
         "scopes_supported": scopes,
@@ -342,7 +349,7 @@ async fn search(
 }
 
 /// The address of a page, with the parameters that were understood.
-fn link(app: &AppState, search: &Search, page: Option<String>) -> String {
+pub(super) fn link(app: &AppState, search: &Search, page: Option<String>) -> String {
     let understood = search.understood.iter().filter(|(name, _)| name != cursor::NAME);
     let page = page.map(|page| (cursor::NAME.to_owned(), page));
     let all: Vec<String> = understood
@@ -353,7 +360,7 @@ fn link(app: &AppState, search: &Search, page: Option<String>) -> String {
     format!("{}/{}{query}", base(app), search.kind)
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
@@ -367,7 +374,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// `Prefer: handling=strict` (<http://hl7.org/fhir/R4/search.html#errors>).
-fn handling(headers: &HeaderMap) -> Handling {
+pub(super) fn handling(headers: &HeaderMap) -> Handling {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let strict =
         preferences.flat_map(|list| list.split([',', ';'])).any(|one| one.trim() == "handling=strict");
@@ -406,7 +413,7 @@ async fn one(
     Ok(response)
 }
 
-fn tag(resource: &Resource) -> String {
+pub(super) fn tag(resource: &Resource) -> String {
     format!("W/\"{}\"", resource.json["meta"]["versionId"].as_str().unwrap_or_default())
 }
 
@@ -420,10 +427,10 @@ fn http_date(at: Timestamp) -> String {
     time.format(format).unwrap_or_default()
 }
 
-fn base(app: &AppState) -> String {
+pub(super) fn base(app: &AppState) -> String {
     format!("{}{ROOT}", app.config.public_url)
 }
 
-fn fhir(json: &Value) -> Response {
+pub(super) fn fhir(json: &Value) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON))], json.to_string()).into_response()
 }

@@ -11,8 +11,24 @@ use crate::problem::Problem;
 /// What is done with resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    Create,
     Read,
+    Update,
+    Delete,
     Search,
+}
+
+impl Action {
+    /// Its letter in a scope of version 2.
+    const fn letter(self) -> char {
+        match self {
+            Self::Create => 'c',
+            Self::Read => 'r',
+            Self::Update => 'u',
+            Self::Delete => 'd',
+            Self::Search => 's',
+        }
+    }
 }
 
 /// One scope of a token.
@@ -20,8 +36,8 @@ pub(crate) enum Action {
 pub(crate) struct Scope {
     /// `None`: any type.
     kind: Option<Kind>,
-    read: bool,
-    search: bool,
+    /// Letters of version 2.
+    rights: String,
 }
 
 impl Scope {
@@ -33,25 +49,26 @@ impl Scope {
             "*" => None,
             name => Some(Kind::from_name(name)?),
         };
-        let (read, search) = match rights {
-            "read" | "*" => (true, true),
+        let rights = match rights {
+            "read" => "rs",
+            "write" => "cud",
+            "*" => "cruds",
             letters => {
                 // In this order, each once.
                 let mut order = "cruds".chars();
-                let is_sound =
-                    !letters.is_empty() && letters.chars().all(|letter| order.any(|next| next == letter));
-                (is_sound && letters.contains('r'), is_sound && letters.contains('s'))
+                let is_sound = letters.chars().all(|letter| order.any(|next| next == letter));
+                is_sound.then_some(letters)?
             }
         };
-        (read || search).then_some(Self { kind, read, search })
+        // Only subscriptions are written.
+        let is_written = kind.is_none_or(|kind| kind == Kind::Subscription);
+        let rights: String =
+            rights.chars().filter(|letter| is_written || matches!(letter, 'r' | 's')).collect();
+        (!rights.is_empty()).then_some(Self { kind, rights })
     }
 
     fn grants(&self, kind: Kind, action: Action) -> bool {
-        let right = match action {
-            Action::Read => self.read,
-            Action::Search => self.search,
-        };
-        right && self.kind.is_none_or(|granted| granted == kind)
+        self.rights.contains(action.letter()) && self.kind.is_none_or(|granted| granted == kind)
     }
 }
 
@@ -65,10 +82,7 @@ pub(super) fn check(caller: &Principal, kind: Kind, action: Action) -> Result<()
         return match caller.scopes.iter().any(|scope| scope.grants(kind, action)) {
             true => Ok(()),
             false => {
-                let right = match action {
-                    Action::Read => 'r',
-                    Action::Search => 's',
-                };
+                let right = action.letter();
                 Err(Problem::new(
                     ErrorCode::Forbidden,
                     format!("insufficient scope: this needs system/{kind}.{right}"),
@@ -103,6 +117,12 @@ mod tests {
             ("system/Observation.r", observation, Action::Search, false),
             ("system/Observation.s", observation, Action::Read, false),
             ("system/*.cruds", report, Action::Read, true),
+            ("system/Subscription.write", Kind::Subscription, Action::Create, true),
+            ("system/Subscription.write", Kind::Subscription, Action::Read, false),
+            ("system/Subscription.cruds", Kind::Subscription, Action::Delete, true),
+            ("system/Subscription.read", Kind::Subscription, Action::Update, false),
+            ("system/*.rs", Kind::Subscription, Action::Create, false),
+            ("system/DiagnosticReport.cruds", report, Action::Create, false),
         ] {
             assert_eq!(Scope::parse(scope).unwrap().grants(kind, action), granted, "{scope}");
         }

@@ -112,6 +112,7 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
         (Group::TriageRecord, group().routes(routes!(triage::visit)).routes(routes!(triage::unacknowledged))),
         (Group::Open, fhir::open_routes()),
         (Group::Fhir, fhir::read_routes()),
+        (Group::Subscriptions, crate::fhir::subscriptions::routes()),
         (Group::Outbox, group().routes(routes!(outbox::deliveries)).routes(routes!(outbox::retry))),
     ]
 }

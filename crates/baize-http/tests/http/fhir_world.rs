@@ -5,15 +5,98 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use baize_core::ports::{
     AuditEntry, AuditQuery, AuditRecord, AuditTrail, FoundStep, FoundStudy, ResultChange, ResultSearch,
-    StudySearch, VisitSearch,
+    StudySearch, Subscription, SubscriptionStatus, SubscriptionWish, Subscriptions, VisitSearch,
 };
 use baize_core::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
-use baize_fhir::{Mapper, Systems};
+use baize_fhir::{Endpoints, Mapper, Systems};
 use baize_http::FhirPorts;
 
 use crate::fakes::{NOW, World};
 
 struct Records(Arc<World>, Mutex<Vec<AuditRecord>>);
+
+/// Subscriptions in memory; nothing is told.
+#[derive(Default)]
+struct Kept(Mutex<Vec<Subscription>>);
+
+#[async_trait]
+impl Subscriptions for Kept {
+    async fn subscribe(
+        &self,
+        id: String,
+        owner: String,
+        wish: SubscriptionWish,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>, Fault> {
+        let mut all = self.0.lock().unwrap();
+        if all.len() >= most {
+            return Ok(None);
+        }
+        all.push(Subscription {
+            id,
+            revision: 1,
+            owner,
+            status: if wish.is_off { SubscriptionStatus::Off } else { SubscriptionStatus::Active },
+            wish,
+            created_at: now,
+            updated_at: now,
+            cursor: 0,
+            attempts: 0,
+            failing_since: None,
+            last_error: None,
+        });
+        Ok(all.last().cloned())
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, Fault> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn subscription(&self, id: &str) -> Result<Option<Subscription>, Fault> {
+        Ok(self.0.lock().unwrap().iter().find(|one| one.id == id).cloned())
+    }
+
+    async fn replace_subscription(
+        &self,
+        id: &str,
+        wish: SubscriptionWish,
+        _: Timestamp,
+    ) -> Result<Option<Subscription>, Fault> {
+        let mut all = self.0.lock().unwrap();
+        let Some(one) = all.iter_mut().find(|one| one.id == id) else { return Ok(None) };
+        one.status = if wish.is_off { SubscriptionStatus::Off } else { SubscriptionStatus::Active };
+        one.wish = wish;
+        Ok(Some(one.clone()))
+    }
+
+    async fn unsubscribe(&self, id: &str) -> Result<bool, Fault> {
+        let mut all = self.0.lock().unwrap();
+        let before = all.len();
+        all.retain(|one| one.id != id);
+        Ok(all.len() < before)
+    }
+
+    async fn due_subscriptions(&self, _: Timestamp, _: usize) -> Result<Vec<Subscription>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn told(&self, _: &str, _: u64, _: u64, _: Timestamp) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn not_told(
+        &self,
+        _: &str,
+        _: u64,
+        _: String,
+        _: Timestamp,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+}
 
 pub(crate) fn fhir(world: &Arc<World>) -> FhirPorts {
     let systems = Systems { patient: Some("https://his.example/patients".into()), ..Systems::default() };
@@ -22,6 +105,8 @@ pub(crate) fn fhir(world: &Arc<World>) -> FhirPorts {
         mapper: Arc::new(Mapper::new(systems, Vec::new(), "0.1.0").unwrap()),
         search: records.clone(),
         audit: records,
+        subscriptions: Arc::new(Kept::default()),
+        endpoints: Endpoints::new(&["his.example:8443".to_owned()]).unwrap(),
     }
 }
 

@@ -14,6 +14,7 @@ mod events;
 mod fakes;
 mod fakes_hospital;
 mod fhir;
+mod fhir_subscription;
 mod fhir_world;
 mod harness;
 mod hospital;

@@ -36,6 +36,9 @@ fn fhir(config: &Config, found: &mut Vec<String>) {
     if let Err(bad) = crate::wiring::systems(&config.fhir).check() {
         found.push(format!("fhir: {bad}"));
     }
+    if let Err(bad) = crate::wiring::endpoints(&config.fhir) {
+        found.push(bad.to_string());
+    }
 }
 
 fn fusion(config: &Config, found: &mut Vec<String>) {

@@ -18,6 +18,7 @@ pub(crate) struct Fhir {
     pub filler_system: Option<String>,
     pub encounter_system: Option<String>,
     pub practitioner_system: Option<String>,
+    pub subscription_endpoints: Vec<String>,
 }
 
 /// `[destinations.fhir]`

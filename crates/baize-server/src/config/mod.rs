@@ -533,6 +533,7 @@ mod tests {
                 filler_system: Some("s".into()),
                 encounter_system: Some("s".into()),
                 practitioner_system: Some("s".into()),
+                subscription_endpoints: Vec::new(),
             },
             triage: Triage {
                 rules_dir: Some("r".into()),

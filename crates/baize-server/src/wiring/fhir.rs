@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::{ModelRef, SystemClock, Text};
-use baize_fhir::{Mapper, ModelFacts, Systems};
-use baize_fhir_client::{FhirClient, FhirClientConfig, Login, SmartKey, SmartLogin};
+use baize_fhir::{Endpoints, Mapper, ModelFacts, Systems};
+use baize_fhir_client::{
+    FhirClient, FhirClientConfig, Login, RestHookParts, RestHooks, SmartKey, SmartLogin,
+};
 use baize_http::FhirPorts;
 use baize_outbox::Way;
 use baize_store::SqliteLedger;
@@ -55,8 +57,42 @@ pub(super) fn mapper(config: &Config) -> anyhow::Result<Mapper> {
 }
 
 /// What the edge stands on.
-pub(super) fn ports(mapper: Arc<Mapper>, ledger: &Arc<SqliteLedger>) -> FhirPorts {
-    FhirPorts { mapper, search: ledger.clone(), audit: ledger.clone() }
+pub(super) fn ports(mapper: Arc<Mapper>, ledger: &Arc<SqliteLedger>, endpoints: Endpoints) -> FhirPorts {
+    FhirPorts {
+        mapper,
+        search: ledger.clone(),
+        audit: ledger.clone(),
+        subscriptions: ledger.clone(),
+        endpoints,
+    }
+}
+
+/// Where notifications may go.
+///
+/// # Errors
+/// An entry that is no host.
+pub(crate) fn endpoints(fhir: &config::Fhir) -> anyhow::Result<Endpoints> {
+    let bad = |entry| {
+        anyhow::anyhow!(
+            "fhir.subscription_endpoints: '{entry}' is no host or host:port, such as his.hospital.example:8443"
+        )
+    };
+    Endpoints::new(&fhir.subscription_endpoints).map_err(bad)
+}
+
+/// What notifies the receivers of subscriptions.
+///
+/// # Errors
+/// An HTTP client that cannot be set up.
+pub(super) fn hooks(ledger: &Arc<SqliteLedger>, endpoints: Endpoints) -> anyhow::Result<Arc<RestHooks>> {
+    let parts = RestHookParts {
+        subscriptions: ledger.clone(),
+        search: ledger.clone(),
+        audit: ledger.clone(),
+        clock: Arc::new(SystemClock),
+        endpoints,
+    };
+    Ok(Arc::new(RestHooks::new(parts).context("fhir.subscription_endpoints")?))
 }
 
 /// Bundles to a FHIR server.

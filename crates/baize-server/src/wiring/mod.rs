@@ -17,7 +17,7 @@ mod triage;
 
 pub(crate) use edges::dimse_tls;
 pub(crate) use engine::{enabled_models, image_limits, offline_engine};
-pub(crate) use fhir::{fhir_client, systems};
+pub(crate) use fhir::{endpoints, fhir_client, systems};
 pub(crate) use fusion::fusion_rules;
 pub(crate) use guidance::{guidance, routing_rules};
 pub(crate) use hospital::{hl7_profile, hl7_tls};

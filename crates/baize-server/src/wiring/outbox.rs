@@ -16,6 +16,7 @@ use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
 use baize_fhir::Mapper;
+use baize_fhir_client::RestHooks;
 use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, SqliteLedger};
 use baize_stow::{StowClient, StowConfig};
@@ -173,11 +174,12 @@ pub(crate) fn scu(config: &Config, destination: &config::Destination) -> anyhow:
     }))
 }
 
-/// The engine's health, with what the outbox and fusion have to say.
+/// The engine's health, with what the outbox, fusion and notifications have to say.
 pub(super) struct WholeHealth {
     pub(super) engine: Arc<Engine>,
     pub(super) outbox: Arc<DeliveryService>,
     pub(super) fusion: Arc<Fusion>,
+    pub(super) hooks: Arc<RestHooks>,
 }
 
 impl HealthCheck for WholeHealth {
@@ -185,6 +187,7 @@ impl HealthCheck for WholeHealth {
         let mut health = self.engine.health();
         health.warnings.extend(self.outbox.warnings());
         health.warnings.extend(self.fusion.warnings());
+        health.warnings.extend(self.hooks.warnings());
         health
     }
 }

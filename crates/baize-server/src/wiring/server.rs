@@ -13,8 +13,9 @@ use baize_desk::{Desk, Fusion, Monitors};
 use baize_dicom::scp::Scp;
 use baize_engine::{Engine, Storage, StudyWatcher};
 use baize_fhir::Mapper;
+use baize_fhir_client::RestHooks;
 use baize_hospital::HospitalService;
-use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
+use baize_http::{Metrics, Ports, SearchCriteria, ServeOptions, metrics_router, router};
 use baize_lookup::Lookup;
 use baize_outbox::DeliveryService;
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
@@ -49,6 +50,8 @@ pub(crate) struct Server {
     hospital: Arc<HospitalService>,
     fusion: Arc<Fusion>,
     monitors: Arc<Monitors>,
+    hooks: Arc<RestHooks>,
+    criteria: Arc<SearchCriteria>,
     ledger: Arc<SqliteLedger>,
     watcher: Arc<StudyWatcher>,
     scp: Scp,
@@ -84,7 +87,10 @@ impl Server {
             Arc::new(SystemClock),
             engine::patience(config),
         ));
+        let endpoints = fhir::endpoints(&config.fhir)?;
+        let hooks = fhir::hooks(&ledger, endpoints.clone())?;
         let mut registry = Registry::default();
+        hooks.register(&mut registry);
         engine.metrics().register(&mut registry);
         desk.metrics().register(&mut registry);
         outbox.metrics().register(&mut registry);
@@ -118,24 +124,23 @@ impl Server {
             desk,
             fusion: ledger.clone(),
             outbox: outbox.clone(),
-            fhir: fhir::ports(mapper, &ledger),
+            fhir: fhir::ports(mapper, &ledger, endpoints),
             hospital: ledger.clone(),
             reconciliation: hospital.clone(),
             health: Arc::new(WholeHealth {
                 engine: engine.clone(),
                 outbox: outbox.clone(),
                 fusion: fusion.clone(),
+                hooks: hooks.clone(),
             }),
             clock: Arc::new(SystemClock),
             metrics: Metrics::register(&mut registry),
             shutdown: shutdown.clone(),
         };
-        let http = Door {
-            listener,
-            address,
-            router: router(ports, edges::http(config, address)?)?,
-            options: edges::serving(config),
-        };
+        let settings = edges::http(config, address)?;
+        let criteria = Arc::new(SearchCriteria::new(ports.clone(), settings.clone())?);
+        let http =
+            Door { listener, address, router: router(ports, settings)?, options: edges::serving(config) };
         let (listener, address) = bind("http.metrics_bind", config.http.metrics_bind)?;
         let metrics = Door {
             listener,
@@ -151,6 +156,8 @@ impl Server {
             hospital,
             fusion,
             monitors,
+            hooks,
+            criteria,
             ledger,
             watcher,
             scp,
@@ -209,6 +216,7 @@ impl Server {
         let hospital = tokio::spawn(self.hospital.run(self.engine.subscribe(), shutdown.clone()));
         let fusion = tokio::spawn(self.fusion.run(self.engine.subscribe(), shutdown.clone()));
         let monitors = tokio::spawn(self.monitors.run(shutdown.clone()));
+        let hooks = tokio::spawn(self.hooks.run(self.criteria, self.engine.subscribe(), shutdown.clone()));
         let watcher = self.watcher;
         let watching = tokio::spawn({
             let shutdown = shutdown.clone();
@@ -245,6 +253,7 @@ impl Server {
         hospital.await.context("the task of what follows from the his")?;
         fusion.await.context("the fusion task")?;
         monitors.await.context("the monitor task")?;
+        hooks.await.context("the task that notifies")?;
         self.ledger.close().await;
         drained.cancel();
         metrics.await.context("the metrics task")??;

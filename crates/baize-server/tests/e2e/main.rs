@@ -16,6 +16,7 @@ mod description;
 mod dicomweb;
 mod fhir;
 mod fhir_out;
+mod fhir_subscription;
 mod fusion;
 mod gate;
 mod harness;

@@ -27,6 +27,7 @@ mod reviews;
 mod schema;
 mod search;
 mod studies;
+mod subscriptions;
 mod triage;
 mod trouble;
 mod writer;
@@ -42,8 +43,8 @@ use baize_core::ports::{
     FiledResult, FoundStep, FoundStudy, FusionDue, FusionRecords, Inquiries, Inquiry, InquiryKind,
     InstanceRecord, Job, JobId, Ledger, MadeMessage, MessageSettlement, Novelty, ObjectName, OutboxLevel,
     OutboxRecords, OwedMessage, Recipient, RecordedReview, ResultChange, ResultRecords, ResultSearch, Review,
-    Reviewed, Reviews, Settlement, Silence, Studies, StudySearch, StudySummary, TriageEntry, TriageRecords,
-    Unacknowledged, VisitId, VisitSearch,
+    Reviewed, Reviews, Settlement, Silence, Studies, StudySearch, StudySummary, Subscription,
+    SubscriptionWish, Subscriptions, TriageEntry, TriageRecords, Unacknowledged, VisitId, VisitSearch,
 };
 use baize_core::{ErrorCode, Fault, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
 
@@ -420,6 +421,66 @@ impl ResultSearch for SqliteLedger {
 
     async fn last_change(&self) -> Result<u64, Fault> {
         self.readers.read(search::last_change).await
+    }
+}
+
+#[async_trait]
+impl Subscriptions for SqliteLedger {
+    async fn subscribe(
+        &self,
+        id: String,
+        owner: String,
+        wish: SubscriptionWish,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>, Fault> {
+        self.writer.write(move |db| subscriptions::add(db, &id, &owner, &wish, most, now)).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, Fault> {
+        self.readers.read(subscriptions::all).await
+    }
+
+    async fn subscription(&self, id: &str) -> Result<Option<Subscription>, Fault> {
+        let id = id.to_owned();
+        self.readers.read(move |db| subscriptions::one(db, &id)).await
+    }
+
+    async fn replace_subscription(
+        &self,
+        id: &str,
+        wish: SubscriptionWish,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>, Fault> {
+        let id = id.to_owned();
+        self.writer.write(move |db| subscriptions::replace(db, &id, &wish, now)).await
+    }
+
+    async fn unsubscribe(&self, id: &str) -> Result<bool, Fault> {
+        let id = id.to_owned();
+        self.writer.write(move |db| subscriptions::remove(db, &id)).await
+    }
+
+    async fn due_subscriptions(&self, now: Timestamp, limit: usize) -> Result<Vec<Subscription>, Fault> {
+        self.readers.read(move |db| subscriptions::due(db, now, limit)).await
+    }
+
+    async fn told(&self, id: &str, revision: u64, cursor: u64, now: Timestamp) -> Result<(), Fault> {
+        let id = id.to_owned();
+        self.writer.write(move |db| subscriptions::told(db, &id, revision, cursor, now)).await
+    }
+
+    async fn not_told(
+        &self,
+        id: &str,
+        revision: u64,
+        why: String,
+        again_at: Timestamp,
+        alarm_before: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let failed = subscriptions::Failed { id: id.to_owned(), revision, why, again_at, alarm_before, now };
+        self.writer.write(move |db| subscriptions::not_told(db, &failed)).await
     }
 }
 

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0014_changes.sql"),
     include_str!("../../migrations/0015_audit.sql"),
     include_str!("../../migrations/0016_fusion.sql"),
+    include_str!("../../migrations/0017_subscriptions.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.

@@ -15,3 +15,4 @@ mod hospital;
 mod search;
 mod spool;
 mod sqlite;
+mod subscriptions;
