@@ -135,6 +135,16 @@ fn complete(operation: &mut Operation, group: Group, form: Form) {
             .entry(status.to_owned())
             .or_insert_with(|| RefOr::T(problem(description, form)));
     }
+    if matches!(form, Form::Outcome) {
+        // What a route says of its own errors has the same form.
+        for (status, response) in &mut operation.responses.responses {
+            if let RefOr::T(response) = response
+                && status.as_str() >= "400"
+            {
+                *response = problem(&response.description, form);
+            }
+        }
+    }
 }
 
 /// What went wrong, as FHIR has it. Its `issue` is what a program needs.
