@@ -11,7 +11,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref,
-    RefOr,
+    RefOr, Required,
 };
 
 use crate::access::Group;
@@ -73,6 +73,10 @@ fn refine(document: &mut OpenApi) {
                 }
             }
             if let Some(RefOr::T(body)) = &mut operation.request_body {
+                if path.ends_with("/_search") {
+                    // A search without parameters finds everything.
+                    body.required = Some(Required::False);
+                }
                 for (media, content) in &mut body.content {
                     if let RefOr::T(content) = content {
                         examples::complete(path, media, None, content, &schemas);
