@@ -1,10 +1,10 @@
 //! Patients: one row per identifier, and where an identifier leads after merges.
 
+use baize_core::Timestamp;
 use baize_core::ports::{HisPatient, PatientNews};
-use baize_core::{Sex, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::super::convert::{micros, sex_text};
+use super::super::convert::{micros, sex, sex_text};
 use super::super::trouble::Trouble;
 use super::take_over;
 
@@ -160,20 +160,13 @@ pub(in super::super) fn read(db: &Connection, id: i64) -> Result<HisPatient, Tro
 }
 
 fn patient(row: &Row<'_>) -> Result<HisPatient, Trouble> {
-    let sex = match row.get::<_, Option<String>>("sex")?.as_deref() {
-        None => None,
-        Some("F") => Some(Sex::Female),
-        Some("M") => Some(Sex::Male),
-        Some("O") => Some(Sex::Other),
-        Some(_) => return Err(Trouble::BadRow("sex")),
-    };
     Ok(HisPatient {
         id: row.get("pid")?,
         issuer: row.get("issuer")?,
         national_id: row.get("national_id")?,
         family_name: row.get("family_name")?,
         given_name: row.get("given_name")?,
-        sex,
+        sex: sex(row)?,
         birth_date: row.get("birth_date")?,
     })
 }
