@@ -12,7 +12,7 @@ PEERS := deploy/requirements-peers.txt
 # What only tests need is large, so the demo does without.
 TESTLIB := $(TOOLS)/py-test
 TEST_PEERS := deploy/requirements-test-peers.txt
-# A viewer and a driver for the browser.
+# A viewer, a driver for the browser, HL7 v2 peers.
 NODELIB := $(TOOLS)/node
 VIEWER_PEERS := deploy/viewer-peers.txt
 
@@ -23,7 +23,7 @@ export CMAKE ?= $(or $(shell command -v cmake 2>/dev/null),$(CURDIR)/$(PYLIB)/cm
 
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo demo-stop test lint fuzz bench-triage build tools test-tools
+.PHONY: help demo demo-stop test lint fuzz bench-triage bench-hl7 build tools test-tools
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -59,6 +59,10 @@ fuzz: ## Feeds damaged conversations and objects to the parsers, ten minutes for
 bench-triage: tools ## Measures triage: time per patient, patients a second.
 	cargo bench --locked --workspace --profile dev --bench triage --no-run
 	RAYON_NUM_THREADS=1 taskset -c 0 cargo bench --locked --workspace --profile dev --bench triage
+
+bench-hl7: tools ## Measures HL7 v2 in: messages a second, time until a message is durable and acknowledged.
+	cargo bench --locked --workspace --profile dev --bench hl7 --no-run
+	taskset -c 0,1 cargo bench --locked --workspace --profile dev --bench hl7
 
 tools: $(PYLIB)/.installed
 

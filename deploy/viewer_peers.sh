@@ -6,14 +6,14 @@ list=$1
 folder=$2
 
 if ! command -v npm >/dev/null; then
-  echo "skipped: npm is not installed; the test with the OHIF viewer will be skipped"
+  echo "skipped: npm is not installed; the tests with the packages of $list will be skipped"
   exit 0
 fi
 rm -rf "$folder" && mkdir -p "$folder"
 while read -r name version sum; do
   [[ -z $name || $name == \#* ]] && continue
   if ! archive=$(npm pack --silent --pack-destination "$folder" "$name@$version"); then
-    echo "skipped: $name@$version cannot be had; the test with the OHIF viewer will be skipped"
+    echo "skipped: $name@$version cannot be had; the tests with the packages of $list will be skipped"
     exit 0
   fi
   echo "$sum  $folder/$archive" | sha512sum --check --quiet

@@ -24,6 +24,9 @@ pub struct Finding {
     pub probability: f32,
     /// The cut of this model version: positive where `probability >= threshold`.
     pub threshold: f32,
+    /// The cut of this model version from which on a finding is critical; above `threshold`. `None` where the version
+    /// has none: then no finding of it is ever critical.
+    pub critical: Option<f32>,
     /// Where the evidence is strongest; only for a positive finding of a model that can localise.
     pub region: Option<PixelBox>,
     /// How the evidence is spread over the image; only for a positive finding of a model that can localise. `region`
@@ -35,6 +38,11 @@ impl Finding {
     /// Whether the model calls the finding present.
     pub fn is_positive(&self) -> bool {
         self.probability >= self.threshold
+    }
+
+    /// Whether the model calls the finding critical: present, and above the critical cut of its version.
+    pub fn is_critical(&self) -> bool {
+        self.is_positive() && self.critical.is_some_and(|cut| self.probability >= cut)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod heat;
 pub mod identity;
 pub mod lane;
 pub mod model;
+pub mod notice;
 pub mod ports;
 pub mod prior;
 mod reason;

@@ -3,14 +3,21 @@
 //! Architecture Invariant: an edge (DICOM, HTTP, storage) imports no other edge; it sees these traits.
 
 mod archive;
+mod audit;
 mod completion;
+mod fusion;
 mod hospital;
 mod lookup;
+mod matching;
 mod messages;
+mod news;
 mod outbox;
 mod results;
 mod reviews;
+mod search;
+mod subscriptions;
 mod triage;
+mod vitals;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -25,9 +32,11 @@ pub use archive::{
     Archive, ArchiveLevel, ArchiveQuery, ArchiveRow, Bulk, DayRange, ObjectViews, PictureFormat, Rendering,
     TextMatch, Window, WindowShape,
 };
+pub use audit::{AuditEntry, AuditQuery, AuditRecord, AuditTrail, Audited};
 pub use completion::{
     Arrival, CompletedBy, CompletedStudy, Completion, CompletionRecords, Silence, StudyWatch,
 };
+pub use fusion::{Announce, FusionDue, FusionRecords, FusionSubject, Unacknowledged};
 pub use hospital::{
     Encounter, EncounterState, HisPatient, HospitalRecords, MatchedBy, Order, OrderId, StudyContext,
 };
@@ -35,17 +44,34 @@ pub use lookup::{
     ArchivedStudy, Inquiries, Inquiry, InquiryKind, OrderKey, OrderSource, PatientIdentity, Retrieval,
     StudySource, Urgency,
 };
+pub use matching::{
+    HospitalLevels, HospitalWork, MatchingRules, OrderQuery, OrderState, PlacedOrder, Reconcile, ReconcileId,
+    ReconcileReason, Reconciled, Reconciliation, Say, Unmatched,
+};
 pub use messages::{
-    MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, VisitResult, Wording,
+    Cause, MessageAnswer, MessageCourier, MessageId, Standing, StudyResult, Subject, SubjectKey, Telling,
+    VisitResult, Wording,
+};
+pub use news::{
+    EncounterEvent, EncounterNews, Hospital, HospitalMessage, Measurement, MessageKey, News, OrderEvent,
+    OrderNews, PatientNews, Taken, Told,
 };
 pub use outbox::{
     CommitmentAnswer, Commitments, Consignment, Courier, Delivery, DeliveryId, DeliveryQuery, DeliveryState,
-    Handover, LinkLost, ObjectName, Outbox, OutboxLevel, OutboxRecords, PeerAnswer, Recipient, Rendition,
-    Renditions, Settlement,
+    Freight, Handover, LinkLost, MadeMessage, MessageFreight, MessageSettlement, ObjectFreight, ObjectName,
+    Outbox, OutboxLevel, OutboxRecords, OwedMessage, PeerAnswer, Recipient, Rendition, Renditions,
+    Settlement, Takes, ToldBefore,
 };
 pub use results::{FiledResult, OWN_ARCHIVE, ResultRecords};
-pub use reviews::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Reviews, Verdict};
+pub use reviews::{FindingOpinion, Opinion, Presence, RecordedReview, Review, Reviewed, Reviews, Verdict};
+pub use search::{
+    ChangedSubject, FoundStep, FoundStudy, ResultChange, ResultSearch, Span, StudySearch, VisitSearch,
+};
+pub use subscriptions::{
+    Criteria, Notice, Subscription, SubscriptionStatus, SubscriptionWish, Subscriptions,
+};
 pub use triage::{Appended, BadVisitId, TriageEntry, TriageRecords, TriageStep, VisitId};
+pub use vitals::{DueVitals, ReadingId, VitalsFeed};
 
 /// Through which door an object came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -384,8 +410,27 @@ pub enum Event {
     Reported(Box<Report>),
     /// A study is here as a whole, for the first time or again.
     Completed(CompletedStudy),
+    /// A finding of an image was brought to a visit at the triage desk: a nurse is to look and to acknowledge it.
+    TriageRaised(TriageRaised),
     /// The listener was too slow and missed this many events; it should read the list again.
     Lagged(u64),
+}
+
+/// What an image told the triage desk. Holds no patient data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriageRaised {
+    /// The visit.
+    pub visit: VisitId,
+    /// The step that was made.
+    pub sequence: u32,
+    /// The four-level category after it, 1 to 4.
+    pub level_cn: u8,
+    /// The acuity after it, 1 to 5.
+    pub acuity: u8,
+    /// Whether the level is more urgent than before.
+    pub raised: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A stream of events.

@@ -193,7 +193,7 @@ mod tests {
 
     fn finding(label: &str, probability: f32, threshold: f32) -> Finding {
         let code = Coded { scheme: "SCT".into(), value: label.into(), meaning: text(label) };
-        Finding { code, probability, threshold, region: None, heat: None }
+        Finding { code, probability, threshold, critical: None, region: None, heat: None }
     }
 
     fn image(reports: &[(&str, u64, Outcome)]) -> InstanceRecord {

@@ -6,17 +6,14 @@ use std::time::Duration;
 
 use baize_core::ports::{Appended, TriageEntry, TriageRecords, TriageStep, VisitId};
 use baize_core::{Clock, ErrorCode, Fault, Timestamp};
-use baize_triage::{
-    Acuity, Assessment, FieldError, FieldProblem, LevelCn, NurseDecision, Request, Standing, Triage, Vitals,
-    Words, read_json,
-};
+use baize_triage::Triage;
 use bytes::Bytes;
-use serde_json::Value;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, is_raised};
 use crate::pool::Pool;
 use crate::refusal::Refusal;
-use crate::visit::{Decision, Known, Visit, damaged, unknown};
+use crate::steps::{self, Made, Sent};
+use crate::visit::{Visit, unknown};
 
 /// How often a step is tried again where others write to the same visit at the same time.
 const ATTEMPTS: usize = 16;
@@ -39,18 +36,16 @@ pub struct Desk {
     metrics: Metrics,
 }
 
-/// Who sent what, and when.
-#[derive(Clone)]
-struct Sent {
-    body: Bytes,
-    actor: String,
-    at: Timestamp,
-}
+/// Makes a step on a whole history; `None` where nothing is to be recorded.
+type Making = Arc<dyn Fn(&Triage, &[TriageEntry]) -> Result<Option<Made>, Refusal> + Send + Sync>;
 
-/// A step that was made and is not yet durable.
-struct Made {
-    entry: TriageEntry,
-    alert: bool,
+/// A visit, and the step that was recorded.
+pub(crate) struct Stepped {
+    pub(crate) visit: Visit,
+    /// `None` where there was nothing to record.
+    pub(crate) entry: Option<TriageEntry>,
+    /// Whether the step is more urgent than the one before.
+    pub(crate) raised: bool,
 }
 
 impl Desk {
@@ -70,7 +65,8 @@ impl Desk {
         &self.metrics
     }
 
-    /// Assesses a patient for the first time. `body` is a request as [`Request::from_json`] reads it.
+    /// Assesses a patient for the first time. `body` is a request as
+    /// [`baize_triage::Request::from_json`] reads it.
     ///
     /// # Errors
     /// [`Refusal::Fields`] for what was sent; `Saturated`, `StorageFailed` or `Internal`.
@@ -81,7 +77,7 @@ impl Desk {
         let id = VisitId::parse(&uuid::Uuid::new_v4().to_string())
             .map_err(|bad| Fault::new(ErrorCode::Internal, bad.to_string()))?;
         let triage = Arc::clone(&self.triage);
-        let made = self.pool.run(move || first(&triage, id, sent)).await?;
+        let made = self.pool.run(move || steps::first(&triage, id, sent)).await?;
         let made = made.inspect_err(|refusal| self.note(TriageStep::Assessed, refusal))?;
         match self.records.append(made.entry.clone()).await? {
             Appended::Kept => self.recorded(Vec::new(), made, began),
@@ -95,16 +91,35 @@ impl Desk {
     /// # Errors
     /// As [`Self::assess`]; `NotFound` for an unknown visit.
     pub async fn newer_vitals(&self, id: &VisitId, body: Bytes, actor: &str) -> Result<Visit, Refusal> {
-        self.step(id, TriageStep::Vitals, body, actor).await
+        let sent = self.received(body, actor);
+        let making: Making =
+            Arc::new(move |triage, history| steps::vitals(triage, last(history)?, sent.clone()).map(Some));
+        Ok(self.step(id, TriageStep::Vitals, making).await?.visit)
     }
 
-    /// Records what a nurse or physician decides; `body` is read by [`NurseDecision::from_json`]. A level more urgent than
-    /// the assessment raises it; a calmer one needs a reason and is recorded beside it. The second reader looks at it.
+    /// Records what a nurse or physician decides; `body` is read by [`baize_triage::NurseDecision::from_json`]. A level
+    /// more urgent than the assessment raises it; a calmer one needs a reason and is recorded beside it. The second reader
+    /// looks at it.
     ///
     /// # Errors
     /// As [`Self::newer_vitals`].
     pub async fn nurse_level(&self, id: &VisitId, body: Bytes, actor: &str) -> Result<Visit, Refusal> {
-        self.step(id, TriageStep::Level, body, actor).await
+        let sent = self.received(body, actor);
+        let making: Making =
+            Arc::new(move |triage, history| steps::level(triage, last(history)?, sent.clone()).map(Some));
+        Ok(self.step(id, TriageStep::Level, making).await?.visit)
+    }
+
+    /// Records that a nurse has seen what images told: `body` is `{"sequence": n}` with the newest step that she has
+    /// looked at. Where all of it is acknowledged already, nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Self::newer_vitals`]; a refused field where an image has told something newer since.
+    pub async fn acknowledge(&self, id: &VisitId, body: Bytes, actor: &str) -> Result<Visit, Refusal> {
+        let sent = self.received(body, actor);
+        let making: Making =
+            Arc::new(move |_, history| steps::acknowledged(history, last(history)?, sent.clone()));
+        Ok(self.step(id, TriageStep::Acknowledged, making).await?.visit)
     }
 
     /// A visit as it stands.
@@ -115,24 +130,44 @@ impl Desk {
         Visit::of(self.records.history(id).await?)
     }
 
-    async fn step(&self, id: &VisitId, step: TriageStep, body: Bytes, actor: &str) -> Result<Visit, Refusal> {
+    /// Makes a step on what is known, again where others were quicker.
+    pub(crate) async fn step(
+        &self,
+        id: &VisitId,
+        step: TriageStep,
+        making: Making,
+    ) -> Result<Stepped, Refusal> {
         let _place = self.pool.enter()?;
-        let sent = self.received(body, actor);
+        let began = self.clock.now();
         for _ in 0..ATTEMPTS {
-            let history = self.records.history(id).await?;
-            let last = history.last().cloned().ok_or_else(unknown)?;
-            let (triage, again) = (Arc::clone(&self.triage), sent.clone());
-            let made = self.pool.run(move || match step {
-                TriageStep::Level => level(&triage, &last, again),
-                TriageStep::Assessed | TriageStep::Vitals => vitals(&triage, &last, again),
-            });
-            let made = made.await?.inspect_err(|refusal| self.note(step, refusal))?;
+            let history = Arc::new(self.records.history(id).await?);
+            if history.is_empty() {
+                return Err(unknown().into());
+            }
+            let (triage, making, known) =
+                (Arc::clone(&self.triage), Arc::clone(&making), Arc::clone(&history));
+            let made = self.pool.run(move || making(&triage, &known)).await?;
+            let made = made.inspect_err(|refusal| self.note(step, refusal))?;
+            let history = Arc::unwrap_or_clone(history);
+            let Some(made) = made else {
+                return Ok(Stepped { visit: Visit::of(history)?, entry: None, raised: false });
+            };
             if self.records.append(made.entry.clone()).await? == Appended::Kept {
-                return self.recorded(history, made, sent.at);
+                let raised = history.last().is_some_and(|last| is_raised(&made.entry, last));
+                let entry = Some(made.entry.clone());
+                return Ok(Stepped { visit: self.recorded(history, made, began)?, entry, raised });
             }
         }
         let text = "This visit is being changed by others at the same time; send it again.";
         Err(Fault::new(ErrorCode::Saturated, text).retry_after(Duration::from_secs(1)).into())
+    }
+
+    pub(crate) fn triage(&self) -> &Triage {
+        &self.triage
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn received(&self, body: Bytes, actor: &str) -> Sent {
@@ -160,108 +195,6 @@ impl Desk {
     }
 }
 
-fn first(triage: &Triage, visit: VisitId, sent: Sent) -> Result<Made, Refusal> {
-    let request = Request::from_json(&read_json(&sent.body)?, triage.vocabulary())?;
-    let assessment = triage.assess(&request);
-    let decision = request.nurse_level.map(|acuity| decided(triage, acuity, None, &sent));
-    let known = Known { request, vitals_before: None, decision };
-    made(visit, 1, TriageStep::Assessed, sent, &known, &assessment)
-}
-
-fn vitals(triage: &Triage, last: &TriageEntry, sent: Sent) -> Result<Made, Refusal> {
-    let sent_json = read_json(&sent.body)?;
-    let wrapped = sent_json.as_object().filter(|fields| fields.len() == 1);
-    let newer = wrapped.and_then(|fields| fields.get("vitals")).unwrap_or(&sent_json);
-    let newer = Vitals::from_json(newer, triage.vocabulary())?;
-    if newer == Vitals::default() {
-        let text = Words::new(
-            "没有新的生命体征：请至少填写一项",
-            "there are no new vital signs: give at least one of them",
-        );
-        return Err(missing("vitals", text));
-    }
-    let known = Known::of(last)?;
-    let standing = standing(last, &known.request.vitals)?;
-    let (request, assessment) = triage.reassess(&standing, &known.request, &newer);
-    let known = Known { request, vitals_before: Some(standing.vitals), decision: known.decision };
-    following(last, TriageStep::Vitals, sent, &known, &assessment)
-}
-
-fn level(triage: &Triage, last: &TriageEntry, sent: Sent) -> Result<Made, Refusal> {
-    let NurseDecision { acuity, reason } =
-        NurseDecision::from_json(&read_json(&sent.body)?, triage.vocabulary())?;
-    let mut known = Known::of(last)?;
-    // The signs are those of the last assessment, so what was compared with them then still is: a fall of pressure
-    // stays a fall.
-    let before = known.vitals_before.as_ref().unwrap_or(&known.request.vitals);
-    let standing = standing(last, before)?;
-    if acuity > standing.acuity && reason.is_none() {
-        let (called, assessed) = (acuity.get(), standing.acuity.get());
-        let text = Words::new(
-            format!("所定级别（{called}）比系统评估（{assessed}）更缓，请在 reason 中说明理由"),
-            format!("level {called} is calmer than the assessment ({assessed}); say why in reason"),
-        );
-        return Err(missing("reason", text));
-    }
-    known.decision = Some(decided(triage, acuity, reason, &sent));
-    known.request.nurse_level = Some(acuity);
-    let (_, assessment) = triage.reassess(&standing, &known.request, &Vitals::default());
-    following(last, TriageStep::Level, sent, &known, &assessment)
-}
-
-fn decided(triage: &Triage, acuity: Acuity, reason: Option<String>, sent: &Sent) -> Decision {
-    let level_cn = triage.rules().policy.level(acuity);
-    Decision { acuity, level_cn, reason, by: sent.actor.clone(), at: sent.at }
-}
-
-/// What the next assessment must not fall below.
-fn standing(last: &TriageEntry, vitals: &Vitals) -> Result<Standing, Fault> {
-    Ok(Standing {
-        acuity: Acuity::new(last.acuity).ok_or_else(damaged)?,
-        level_cn: LevelCn::new(last.level_cn).ok_or_else(damaged)?,
-        vitals: vitals.clone(),
-    })
-}
-
-fn missing(field: &str, text: Words) -> Refusal {
-    let value = Value::Null.to_string();
-    Refusal::Fields(vec![FieldError { field: field.to_owned(), problem: FieldProblem::Missing, value, text }])
-}
-
-fn following(
-    last: &TriageEntry,
-    step: TriageStep,
-    sent: Sent,
-    known: &Known,
-    assessment: &Assessment,
-) -> Result<Made, Refusal> {
-    made(last.visit.clone(), last.sequence.saturating_add(1), step, sent, known, assessment)
-}
-
-fn made(
-    visit: VisitId,
-    sequence: u32,
-    step: TriageStep,
-    sent: Sent,
-    known: &Known,
-    assessment: &Assessment,
-) -> Result<Made, Refusal> {
-    // Both have a JSON form: their maps have text keys and their numbers are finite.
-    let unwritten = |_| Fault::new(ErrorCode::Internal, "the assessment could not be written");
-    let entry = TriageEntry {
-        visit,
-        sequence,
-        step,
-        at: sent.at,
-        actor: sent.actor,
-        // What was read as JSON is UTF-8.
-        sent: String::from_utf8_lossy(&sent.body).into_owned(),
-        known: serde_json::to_string(known).map_err(unwritten)?,
-        assessment: serde_json::to_string(assessment).map_err(unwritten)?,
-        level_cn: assessment.level_cn.get(),
-        acuity: assessment.acuity.get(),
-        encounter: assessment.encounter.clone(),
-        model: assessment.model.clone(),
-    };
-    Ok(Made { entry, alert: assessment.second_reader.alert == Some(true) })
+fn last(history: &[TriageEntry]) -> Result<&TriageEntry, Fault> {
+    history.last().ok_or_else(unknown)
 }

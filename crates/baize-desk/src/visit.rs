@@ -1,9 +1,13 @@
 //! What is known of a visit after its steps.
 
+use std::collections::BTreeMap;
+
 use baize_core::ports::{TriageEntry, TriageStep, VisitId};
-use baize_core::{ErrorCode, Fault, Timestamp};
+use baize_core::{ErrorCode, Fault, Lane, Timestamp};
 use baize_triage::{Acuity, LevelCn, Request, Vitals};
 use serde::{Deserialize, Serialize};
+
+use crate::evidence::{EvidenceKind, ImagingEvidence};
 
 /// A visit after its newest step. Holds patient data: never log it.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +20,8 @@ pub struct Visit {
     pub assessment: String,
     /// What a nurse or physician decided last.
     pub decision: Option<Decision>,
+    /// What images told, in the order in which it came.
+    pub imaging: Vec<ImagingEvidence>,
 }
 
 /// One line of the history.
@@ -59,6 +65,9 @@ pub(crate) struct Known {
     /// The vital signs before the newest ones.
     pub(crate) vitals_before: Option<Vitals>,
     pub(crate) decision: Option<Decision>,
+    pub(crate) imaging: Vec<ImagingEvidence>,
+    /// When monitors measured, by the name of the sign and as they wrote it.
+    pub(crate) measured_at: BTreeMap<String, String>,
 }
 
 impl Visit {
@@ -70,7 +79,31 @@ impl Visit {
         let steps = history.iter().map(Step::of).collect();
         let newest = history.into_iter().next_back().ok_or_else(unknown)?;
         let known = Known::of(&newest)?;
-        Ok(Self { id: newest.visit, steps, assessment: newest.assessment, decision: known.decision })
+        Ok(Self {
+            id: newest.visit,
+            steps,
+            assessment: newest.assessment,
+            decision: known.decision,
+            imaging: known.imaging,
+        })
+    }
+
+    /// The step by which a nurse acknowledged what a step said; `None` while nobody has.
+    pub fn acknowledgement(&self, sequence: u32) -> Option<&Step> {
+        let seen = |step: &&Step| step.step == TriageStep::Acknowledged && step.sequence > sequence;
+        self.steps.iter().find(seen)
+    }
+
+    /// Whether images have told something that a nurse is still to acknowledge.
+    pub fn is_waiting(&self) -> bool {
+        let newest = self.steps.iter().rfind(|step| step.step == TriageStep::Imaging);
+        newest.is_some_and(|step| self.acknowledgement(step.sequence).is_none())
+    }
+
+    /// The lane that its imaging evidence asks for the encounter's other studies.
+    pub fn lane_of_others(&self) -> Option<Lane> {
+        let raises = self.imaging.iter().filter(|one| one.kind == EvidenceKind::Raise);
+        raises.filter_map(ImagingEvidence::lane).max()
     }
 }
 
@@ -102,15 +135,15 @@ pub(crate) fn damaged() -> Fault {
 }
 
 /// A time as microseconds since the Unix epoch.
-mod micros {
+pub(crate) mod micros {
     use baize_core::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         at.as_micros().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         u64::deserialize(deserializer).map(Timestamp::from_micros)
     }
 }
@@ -152,7 +185,8 @@ mod tests {
             by: "a".into(),
             at: Timestamp::from_micros(u64::MAX),
         };
-        let known = Known { request, vitals_before: Some(vitals), decision: Some(decision) };
+        let known =
+            Known { request, vitals_before: Some(vitals), decision: Some(decision), ..Known::default() };
         let written = serde_json::to_string(&known).unwrap();
         assert_eq!(serde_json::from_str::<Known>(&written).unwrap(), known);
         let older = serde_json::from_str::<Known>(r#"{"request": {"vitals": {}}, "later": 1}"#).unwrap();

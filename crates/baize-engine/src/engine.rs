@@ -7,7 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use baize_core::Clock;
-use baize_core::ports::{EventStream, Events, Health, HealthCheck, Ledger, Spool};
+use baize_core::ports::{Announce, Event, EventStream, Events, Health, HealthCheck, Ledger, Spool};
 use baize_models::Executor;
 use baize_sched::{Config, Scheduler};
 use tokio::runtime::Handle;
@@ -245,6 +245,12 @@ impl Drop for Engine {
 impl Events for Engine {
     fn subscribe(&self) -> EventStream {
         self.shared.events.subscribe()
+    }
+}
+
+impl Announce for Engine {
+    fn announce(&self, event: Event) {
+        self.shared.events.publish(event);
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn analysis(
             code: label.code.clone(),
             probability: *probability,
             threshold: label.threshold,
+            critical: label.critical,
             region: None,
             heat: None,
         };

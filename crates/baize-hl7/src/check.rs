@@ -4,8 +4,12 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::codec::charset::is_utf16;
 use crate::codec::{Code, Issue, Limits, Message, Position};
-use crate::mllp::frame::{Frame, Unframer};
+use crate::mllp::frame::{END, Frame, START, Unframer};
+
+/// The byte order mark of UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Most issues that are told of what stands between two messages.
 const MAX_OUTSIDE: usize = 16;
@@ -32,7 +36,7 @@ pub struct Checked {
 
 /// Checks every message in the bytes of a file.
 pub fn check(file: &str, bytes: &[u8], limits: &Limits) -> Vec<Checked> {
-    let found = if bytes.contains(&0x0b) { framed(bytes, limits) } else { bare(bytes) };
+    let found = if is_framed(bytes) { framed(bytes, limits) } else { bare(bytes) };
     let mut checked: Vec<Checked> = Vec::new();
     for (index, (bytes, outside)) in found.messages.into_iter().enumerate() {
         checked.push(check_one(file, index, &bytes, outside, limits));
@@ -69,7 +73,7 @@ fn check_one(file: &str, index: usize, bytes: &[u8], outside: Vec<Issue>, limits
     };
     match Message::parse(bytes, limits) {
         Ok(parsed) => {
-            let body = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+            let body = bytes.strip_prefix(BOM).unwrap_or(bytes);
             let charset = parsed.message.charset();
             checked.message_type = Some(parsed.message.message_type()).filter(|name| !name.is_empty());
             checked.charset = Some(charset.to_string());
@@ -88,15 +92,30 @@ struct Found<'a> {
     outside: Vec<Issue>,
 }
 
+impl Found<'static> {
+    fn take(&mut self, message: Vec<u8>) {
+        self.messages.push((message.into(), std::mem::take(&mut self.outside)));
+    }
+}
+
+/// Whether there are frames. A vertical tab alone makes none: word processors write it.
+fn is_framed(bytes: &[u8]) -> bool {
+    let begins = |at: usize| {
+        let inside = &bytes[at + 1..];
+        let inside = inside.strip_prefix(BOM).unwrap_or(inside).trim_ascii_start();
+        [b"MSH", b"FHS", b"BHS"].iter().any(|name| inside.starts_with(*name))
+    };
+    let mut starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == START);
+    bytes.first() == Some(&START) || bytes.contains(&END) || starts.any(|(at, _)| begins(at))
+}
+
 fn framed(bytes: &[u8], limits: &Limits) -> Found<'static> {
     let mut found = Found { messages: Vec::new(), outside: Vec::new() };
     let mut unframer = Unframer::new(limits.max_bytes);
     unframer.feed(bytes);
     while let Some(frame) = unframer.next() {
         match frame {
-            Frame::Message(content) => {
-                found.messages.push((content.into(), std::mem::take(&mut found.outside)));
-            }
+            Frame::Message(content) => found.take(content),
             Frame::Garbage(length) => found.outside.push(Issue::warning(
                 Code::SegmentSequence,
                 Position::message(),
@@ -109,7 +128,11 @@ fn framed(bytes: &[u8], limits: &Limits) -> Found<'static> {
             )),
         }
     }
-    if unframer.is_mid_frame() {
+    if let Some(Frame::Message(content)) = unframer.end_without_cr() {
+        let what = "the last frame ends with 0x1C alone, without a carriage return";
+        found.outside.push(Issue::warning(Code::SegmentSequence, Position::message(), what));
+        found.take(content);
+    } else if unframer.is_mid_frame() {
         let what = "the last frame is not ended by 0x1C 0x0D";
         found.outside.push(Issue::error(Code::SegmentSequence, Position::message(), what));
     }
@@ -129,7 +152,8 @@ fn bare(bytes: &[u8]) -> Found<'_> {
     // Where the message under way began, and what was odd before it.
     let mut open: Option<(usize, Vec<Issue>)> = None;
     for (start, line) in lines(bytes) {
-        let name = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).get(..3).unwrap_or(line);
+        let line = line.strip_prefix(BOM).unwrap_or(line).trim_ascii_start();
+        let name = line.get(..3).unwrap_or(line);
         let closes = matches!(name, b"MSH" | b"FHS" | b"BHS" | b"BTS" | b"FTS");
         if closes && let Some((from, issues)) = open.take() {
             found.messages.push((bytes[from..start].into(), issues));
@@ -145,6 +169,8 @@ fn bare(bytes: &[u8]) -> Found<'_> {
     }
     if let Some((from, issues)) = open {
         found.messages.push((bytes[from..].into(), issues));
+    } else if found.messages.is_empty() && is_utf16(bytes) {
+        found = Found { messages: vec![(bytes.into(), Vec::new())], outside: Vec::new() };
     }
     found.outside.extend(envelope.end());
     found

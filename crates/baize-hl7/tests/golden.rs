@@ -73,7 +73,7 @@ fn profiles_that_do_not_hold_are_refused() {
     for (old, new, complaint) in [
         ("\"PID-8\"", "\"PID8\"", "no path"),
         ("id = \"standard\"", "id = \"other\"", "not the name of its file"),
-        ("version = \"1.0.0\"", "version = \"\"", "version"),
+        ("version = \"1.1.0\"", "version = \"\"", "version"),
         ("name = \"heart_rate\"", "name = \"heart_rat\"", "no vital sign"),
         ("birth_date =", "birthdate =", "unknown field"),
         ("S = \"stat\"", "S = \"now\"", "not a lane"),

@@ -76,10 +76,18 @@ pub(crate) enum Group {
     Triage,
     /// Triage as it was recorded.
     TriageRecord,
+    /// Encounters, orders, and what could not be matched.
+    Hospital,
+    /// A person's word on which order a study answers.
+    Reconcile,
     /// A physician's word on a result.
     Review,
     /// What goes out to other systems.
     Outbox,
+    /// Results as FHIR resources. Scopes of a token may stand in the place of a role.
+    Fhir,
+    /// Who wants to be notified of results. Scopes of a token may stand in the place of a role.
+    Subscriptions,
 }
 
 impl Group {
@@ -89,15 +97,19 @@ impl Group {
         match self {
             Self::Open => None,
             Self::Docs => Some(&Role::ALL),
-            Self::Store | Self::Outbox => Some(&[Integrator, Admin]),
+            Self::Store | Self::Outbox | Self::Subscriptions => Some(&[Integrator, Admin]),
             Self::Infer => Some(&[Integrator, Radiologist, Admin]),
-            Self::Search | Self::Studies | Self::Findings | Self::Events | Self::TriageRecord => {
-                Some(&[Nurse, Radiologist, Integrator, Admin])
-            }
+            Self::Search
+            | Self::Studies
+            | Self::Findings
+            | Self::Events
+            | Self::TriageRecord
+            | Self::Hospital
+            | Self::Fhir => Some(&[Nurse, Radiologist, Integrator, Admin]),
             Self::Retrieve | Self::Pictures => Some(&[Radiologist, Integrator, Admin]),
             Self::Triage => Some(&[Nurse, Integrator, Admin]),
             // Whoever signs must be a physician; a system that forwards a review does so with the physician's token.
-            Self::Review => Some(&[Radiologist, Admin]),
+            Self::Review | Self::Reconcile => Some(&[Radiologist, Admin]),
         }
     }
 

@@ -7,10 +7,10 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use baize_core::ports::{
-    Archive, Events, HealthCheck, Identify, Intake, ObjectViews, Outbox, Reader, Reviews, Spool, Studies,
-    StudyWatch,
+    Archive, Events, FusionRecords, HealthCheck, HospitalRecords, Identify, Intake, ObjectViews, Outbox,
+    Reader, Reconciliation, Reviews, Spool, Studies, StudyWatch,
 };
-use baize_core::{Clock, ErrorCode};
+use baize_core::{Clock, ErrorCode, Timestamp};
 use baize_desk::Desk;
 use bytes::Bytes;
 use http::StatusCode;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::dicomweb::MOST_RETRIEVALS;
+use crate::fhir::FhirPorts;
 use crate::layers::{Guard, Quota, catch_panics, cors, guard, render, trace};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -51,8 +52,16 @@ pub struct Ports {
     pub events: Arc<dyn Events>,
     /// Where patients are triaged.
     pub desk: Arc<Desk>,
+    /// Which visits wait for a nurse.
+    pub fusion: Arc<dyn FusionRecords>,
     /// What goes out.
     pub outbox: Arc<dyn Outbox>,
+    /// What the FHIR side stands on.
+    pub fhir: FhirPorts,
+    /// What the HIS has told.
+    pub hospital: Arc<dyn HospitalRecords>,
+    /// Which order a study answers, and what people say of it.
+    pub reconciliation: Arc<dyn Reconciliation>,
     /// Whether the server can work.
     pub health: Arc<dyn HealthCheck>,
     /// What time it is.
@@ -73,6 +82,8 @@ pub(crate) struct AppState {
     /// Places for answers that hold whole objects.
     pub(crate) retrievals: Arc<Semaphore>,
     pub(crate) description: Bytes,
+    /// When this process began to serve.
+    pub(crate) started_at: Timestamp,
     upload_budget: Arc<Budget>,
 }
 
@@ -92,19 +103,8 @@ impl AppState {
 /// # Errors
 /// A [`ConfigError`] that names the setting.
 pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
-    config.check()?;
     let cors = cors(&config.allowed_origins);
-    let description = openapi().to_json().unwrap_or_default();
-    let app = Arc::new(AppState {
-        authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
-        quota: Quota::new(config.max_in_flight_per_client),
-        event_seats: Arc::new(Semaphore::new(config.max_event_streams.min(Semaphore::MAX_PERMITS))),
-        retrievals: Arc::new(Semaphore::new(MOST_RETRIEVALS)),
-        upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
-        description: Bytes::from(description),
-        ports,
-        config,
-    });
+    let app = state(ports, config)?;
     let mut router = Router::new();
     for (group, routes) in routes::groups() {
         let guard_of_group = Guard { app: Arc::clone(&app), group };
@@ -122,6 +122,26 @@ pub fn router(ports: Ports, config: HttpConfig) -> Result<Router, ConfigError> {
         Some(cors) => router.layer(cors),
         None => router,
     })
+}
+
+/// What handlers see.
+///
+/// # Errors
+/// As [`router`].
+pub(crate) fn state(ports: Ports, config: HttpConfig) -> Result<Arc<AppState>, ConfigError> {
+    config.check()?;
+    let description = openapi().to_json().unwrap_or_default();
+    Ok(Arc::new(AppState {
+        authenticator: config.auth.as_ref().map(Authenticator::new).transpose()?,
+        quota: Quota::new(config.max_in_flight_per_client),
+        event_seats: Arc::new(Semaphore::new(config.max_event_streams.min(Semaphore::MAX_PERMITS))),
+        retrievals: Arc::new(Semaphore::new(MOST_RETRIEVALS)),
+        upload_budget: Budget::new(config.upload_memory_bytes, config.max_object_bytes),
+        description: Bytes::from(description),
+        started_at: ports.clock.now(),
+        ports,
+        config,
+    }))
 }
 
 async fn not_found() -> Problem {

@@ -1,6 +1,7 @@
 //! Which language a caller reads, and the sentences that go with every result.
 
 use baize_core::Language;
+pub(crate) use baize_core::notice::{physician_review, research_use};
 use baize_core::prior::Change;
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
@@ -34,25 +35,6 @@ pub(crate) fn preferred(headers: &HeaderMap, default: Language) -> Language {
         }
     }
     best.map_or(default, |(_, language)| language)
-}
-
-/// Goes with every set of findings.
-pub(crate) const fn physician_review(language: Language) -> &'static str {
-    match language {
-        Language::Chinese => "以上结果由算法自动生成，须经医师结合原始影像复核确认后方可使用。",
-        Language::English => {
-            "These findings were made by an algorithm. A physician must review them against the original image \
-             before anyone acts on them."
-        }
-    }
-}
-
-/// Goes with every set of findings.
-pub(crate) const fn research_use(language: Language) -> &'static str {
-    match language {
-        Language::Chinese => "仅供科研使用，非医疗器械。",
-        Language::English => "For research use only. Not a medical device.",
-    }
 }
 
 /// What a [`PriorStatus`] means.

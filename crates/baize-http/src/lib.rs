@@ -1,5 +1,5 @@
 //! The REST edge of Baize: DICOMweb storage, reading one image while the caller waits, the work list with
-//! findings and annotated pictures, triage, the outbox, live events, health and metrics.
+//! findings and annotated pictures, triage, FHIR, the outbox, live events, health and metrics.
 //!
 //! [`router`] builds the application over the ports of `baize-core`; [`serve`] puts it on a socket, with TLS
 //! where asked for; [`metrics_router`] belongs on a listener of its own; [`openapi`] describes it all.
@@ -19,6 +19,7 @@ mod config;
 mod dicomweb;
 mod dto;
 mod extract;
+mod fhir;
 mod json_body;
 mod language;
 mod layers;
@@ -36,6 +37,7 @@ pub use access::Role;
 pub use app::{Ports, router};
 pub use auth::generate_api_key;
 pub use config::{ApiKey, AuthConfig, BuildInfo, ConfigError, HttpConfig, JwtConfig, JwtKey};
+pub use fhir::{FhirPorts, SearchCriteria};
 pub use layers::is_origin;
 pub use metrics::{Metrics, metrics_router};
 pub use openapi::openapi;

@@ -65,6 +65,11 @@ impl Problem {
         self
     }
 
+    /// What went wrong.
+    pub(crate) fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
     fn retry_after_seconds(&self) -> Option<u64> {
         if self.fault.code.class() != ErrorClass::Overload {
             return None;

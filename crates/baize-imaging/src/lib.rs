@@ -8,7 +8,7 @@ mod attributes;
 mod codec;
 mod colour;
 pub mod crop;
-mod describe;
+pub mod describe;
 mod element;
 pub mod fit;
 mod grey;

@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::store::{ModuleSnapshot as _, PytorchStore};
 use burn::module::Module as _;
+use burn::store::{ModuleSnapshot as _, PytorchStore};
 use burn::tensor::Device;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -55,7 +55,8 @@ impl Recipe {
     /// A file that can't be read, or that says something else than a recipe.
     pub fn open(weights_dir: &Path, model: &str) -> Result<Self, ModelError> {
         let path = weights_dir.join(RECIPES).join(format!("{model}.toml"));
-        let text = fs::read_to_string(&path).map_err(|source| ModelError::Io { path: path.clone(), source })?;
+        let text =
+            fs::read_to_string(&path).map_err(|source| ModelError::Io { path: path.clone(), source })?;
         let fail = |problem: String| ModelError::Manifest { origin: path.display().to_string(), problem };
         let recipe: Self = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
         recipe.manifest(&"0".repeat(64), "").map_err(fail)?;
@@ -93,7 +94,9 @@ pub fn convert(recipe: &Recipe, weights: &Path, weights_dir: &Path) -> Result<En
     let draft = recipe.manifest(&"0".repeat(64), &created_by).map_err(&fail)?;
     let packed = match &draft.file().network {
         NetworkFile::DenseNet(shape) => dense(shape, draft.labels().len(), weights).map_err(&fail)?,
-        NetworkFile::ResidualCnn(_) => return Err(fail("the recipe's network is none of PyTorch's".to_owned())),
+        NetworkFile::ResidualCnn(_) => {
+            return Err(fail("the recipe's network is none of PyTorch's".to_owned()));
+        }
     };
     let manifest = recipe.manifest(&sha256_hex(&packed), &created_by).map_err(&fail)?;
     let folder = weights_dir.join(&manifest.file().id).join(&manifest.file().version);

@@ -134,6 +134,9 @@ pub struct LabelFile {
     /// makes findings of different prevalence comparable (its `op_norm`). What is shown is then a score, no probability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<f32>,
+    /// Critical from this calibrated probability on: somebody must look at once. Absent: never critical.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical_threshold: Option<f32>,
 }
 
 /// What the model may be shown. All terms are upper case, as DICOM's Defined Terms.

@@ -14,6 +14,8 @@ pub struct Label {
     pub code: Coded,
     /// The cut of this model version: present where the calibrated probability is at least this.
     pub threshold: f32,
+    /// The cut of this model version from which on the finding is critical, where it has one.
+    pub critical: Option<f32>,
 }
 
 /// A validated manifest. Everything that turns pixels into a finding is in it, so that a threshold can never
@@ -53,6 +55,7 @@ impl Manifest {
                     meaning: label.meaning.to_text(),
                 },
                 threshold: label.threshold,
+                critical: label.critical_threshold,
             })
             .collect();
         Ok(Self { file, labels })
@@ -167,6 +170,12 @@ fn problem(file: &ManifestFile) -> Option<String> {
         }
         if label.operating_point.is_some_and(|point| !(point > 0.0 && point < 1.0)) {
             return Some(format!("labels: the operating_point of {} must lie between 0 and 1", label.value));
+        }
+        if label.critical_threshold.is_some_and(|cut| !(cut > label.threshold && cut <= 1.0)) {
+            return Some(format!(
+                "labels: the critical_threshold of {} must lie above its threshold and not above 1",
+                label.value
+            ));
         }
     }
     if file.accepts.modalities.is_empty() || file.accepts.body_parts.is_empty() {

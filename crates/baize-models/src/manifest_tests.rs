@@ -103,6 +103,9 @@ fn what_does_not_hold_is_refused_by_name() {
         ("temperature = 2.0", "temperature = nan", "calibration.temperature"),
         ("threshold = 0.25", "threshold = 1.0", "threshold"),
         ("threshold = 0.25", "threshold = nan", "threshold"),
+        ("threshold = 0.25", "threshold = 0.25\ncritical_threshold = 0.25", "critical_threshold"),
+        ("threshold = 0.25", "threshold = 0.25\ncritical_threshold = 1.01", "critical_threshold"),
+        ("threshold = 0.25", "threshold = 0.25\ncritical_threshold = nan", "critical_threshold"),
         ("modalities = [\"CR\", \"DX\"]", "modalities = []", "accepts"),
         ("below_years = 6.0", "below_years = 0.5", "population"),
         ("zh = \"测试\"", "zh = \"\"", "intended_use"),
@@ -113,6 +116,13 @@ fn what_does_not_hold_is_refused_by_name() {
         let error = Manifest::parse(&text, "model.toml").unwrap_err().to_string();
         assert!(error.starts_with("model.toml: ") && error.contains(named), "{to}: {error}");
     }
+}
+
+#[test]
+fn a_critical_threshold_is_there_only_where_the_version_has_one() {
+    assert_eq!(Manifest::parse(SOUND, "test").unwrap().labels()[0].critical, None);
+    let critical = SOUND.replace("threshold = 0.25", "threshold = 0.25\ncritical_threshold = 0.75");
+    assert_eq!(Manifest::parse(&critical, "test").unwrap().labels()[0].critical, Some(0.75));
 }
 
 #[test]

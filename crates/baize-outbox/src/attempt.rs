@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baize_core::ports::{Consignment, Delivery, PeerAnswer, Rendition, Settlement};
+use baize_core::ports::{
+    Consignment, Courier, Delivery, ObjectName, PeerAnswer, Rendition, Renditions, Settlement,
+};
 use baize_core::{ErrorClass, ErrorCode, Fault, Outcome, Timestamp};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
@@ -23,12 +25,18 @@ const WARNINGS: std::ops::RangeInclusive<u16> = 0xB000..=0xBFFF;
 
 impl DeliveryService {
     /// Sends what was taken and settles every delivery of it.
-    pub(crate) async fn attempt(&self, road: &Road, consignment: Consignment) {
-        let Some((deliveries, objects)) = self.prepare(road, &consignment).await else { return };
+    pub(crate) async fn attempt(
+        &self,
+        road: &Road,
+        renditions: &Arc<dyn Renditions>,
+        courier: &dyn Courier,
+        consignment: Consignment,
+    ) {
+        let Some((deliveries, objects)) = self.prepare(road, renditions, &consignment).await else { return };
         let lane = consignment.lane;
         let mut pairs = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            match objects.get(delivery.object.as_ref().map_or("", |name| &name.sop_instance)) {
+            match objects.get(name_of(&delivery).map_or("", |name| &name.sop_instance)) {
                 Some(object) => pairs.push((delivery, object.clone())),
                 None => {
                     let comment = "Baize does not make this object for the destination any more (destinations.objects, or an update)".to_owned();
@@ -40,7 +48,7 @@ impl DeliveryService {
         if wanted.is_empty() {
             return;
         }
-        let mut handover = match road.destination.courier.connect(&wanted, lane).await {
+        let mut handover = match courier.connect(&wanted, lane).await {
             Ok(handover) => handover,
             Err(lost) => {
                 warn!(destination = road.name(), reason = %lost, "the destination cannot be reached");
@@ -85,10 +93,11 @@ impl DeliveryService {
     async fn prepare(
         &self,
         road: &Road,
+        renditions: &Arc<dyn Renditions>,
         consignment: &Consignment,
     ) -> Option<(Vec<Delivery>, HashMap<String, Rendition>)> {
         let deliveries = &consignment.deliveries;
-        let renditions = match self.render(road, consignment).await {
+        let renditions = match self.render(renditions, consignment).await {
             Ok(renditions) => renditions,
             Err(fault) if is_passing(&fault) => {
                 warn!(destination = road.name(), %fault, "the objects of a result cannot be made now");
@@ -105,7 +114,7 @@ impl DeliveryService {
             }
         };
         let deliveries = match deliveries.as_slice() {
-            [placeholder] if placeholder.object.is_none() => {
+            [placeholder] if name_of(placeholder).is_none() => {
                 let names = renditions.iter().map(|rendition| rendition.name.clone()).collect();
                 match self.parts.records.name_objects(placeholder.id, names).await {
                     Ok(named) => named,
@@ -122,7 +131,11 @@ impl DeliveryService {
         Some((deliveries, renditions.into_iter().map(by_uid).collect()))
     }
 
-    async fn render(&self, road: &Road, consignment: &Consignment) -> Result<Vec<Rendition>, Fault> {
+    async fn render(
+        &self,
+        renditions: &Arc<dyn Renditions>,
+        consignment: &Consignment,
+    ) -> Result<Vec<Rendition>, Fault> {
         let gone = |_| Fault::new(ErrorCode::Draining, "the outbox is closing");
         let permit = Arc::clone(&self.rendering).acquire_owned().await.map_err(gone)?;
         let source = self.parts.spool.get(&consignment.source).await?;
@@ -133,7 +146,7 @@ impl DeliveryService {
             }
             _ => None,
         };
-        let renditions = Arc::clone(&road.destination.renditions);
+        let renditions = Arc::clone(renditions);
         let work = move || {
             // Held by the work: it cannot be cancelled.
             let _permit = permit;
@@ -174,32 +187,46 @@ impl DeliveryService {
     /// Records how an attempt ended.
     async fn settle(&self, delivery: &Delivery, how: Settlement) {
         self.metrics.settled(&delivery.destination, &how);
-        let object = delivery.object.as_ref().map(|object| object.sop_instance.as_str());
-        let (id, destination, study) = (delivery.id.0, &delivery.destination, &delivery.instance.study);
+        let object = name_of(delivery).map(|object| object.sop_instance.as_str());
+        let study = delivery.object().map(|object| object.instance.study.as_str());
+        let (id, destination) = (delivery.id.0, &delivery.destination);
         match &how {
             Settlement::Acknowledged { status, .. } => {
-                info!(delivery = id, destination, %study, object, status, "result acknowledged by the peer");
+                info!(delivery = id, destination, study, object, status, "result acknowledged by the peer");
             }
             Settlement::Refused { status, .. } => {
-                error!(delivery = id, destination, %study, object, status, "result refused");
+                error!(delivery = id, destination, study, object, status, "result refused");
             }
             Settlement::Waiting { status, .. } => {
                 let attempts = delivery.attempts;
-                warn!(delivery = id, destination, %study, object, status, attempts, "delivery failed, will be tried again");
+                warn!(
+                    delivery = id,
+                    destination, study, object, status, attempts, "delivery failed, will be tried again"
+                );
             }
             Settlement::Untried => {}
         }
-        let mut backoff = SETTLE_BACKOFF;
-        for tries in 1..=SETTLE_TRIES {
-            match self.parts.records.settle(delivery.id, how.clone(), self.parts.clock.now()).await {
-                Ok(()) => return,
-                Err(fault) => warn!(%fault, tries, delivery = id, "the end of an attempt was not recorded"),
-            }
-            tokio::time::sleep(backoff).await;
-            backoff *= 2;
-        }
-        error!(delivery = id, "the end of an attempt could not be recorded; the next start sends it again");
+        let settle = || self.parts.records.settle(delivery.id, how.clone(), self.parts.clock.now());
+        record_end(id, settle).await;
     }
+}
+
+/// Tells the ledger how an attempt ended, again and again if need be.
+pub(crate) async fn record_end<F: Future<Output = Result<(), Fault>>>(id: i64, settle: impl Fn() -> F) {
+    let mut backoff = SETTLE_BACKOFF;
+    for tries in 1..=SETTLE_TRIES {
+        match settle().await {
+            Ok(()) => return,
+            Err(fault) => warn!(%fault, tries, delivery = id, "the end of an attempt was not recorded"),
+        }
+        tokio::time::sleep(backoff).await;
+        backoff *= 2;
+    }
+    error!(delivery = id, "the end of an attempt could not be recorded; the next start sends it again");
+}
+
+fn name_of(delivery: &Delivery) -> Option<&ObjectName> {
+    delivery.object()?.name.as_ref()
 }
 
 /// What a peer's final answer means.
@@ -215,7 +242,7 @@ fn answered(status: u16, comment: Option<String>) -> Settlement {
 }
 
 /// Whether the same may succeed later. An image that is gone does not come back.
-fn is_passing(fault: &Fault) -> bool {
+pub(crate) fn is_passing(fault: &Fault) -> bool {
     fault.code == ErrorCode::StorageFailed || fault.code.class() == ErrorClass::Overload
 }
 

@@ -8,7 +8,7 @@ use baize_core::ports::{CommitmentAnswer, Commitments};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::service::DeliveryService;
+use crate::service::{DeliveryService, Way};
 
 /// Objects in one request.
 const BATCH: usize = 256;
@@ -34,6 +34,7 @@ impl DeliveryService {
         shutdown: &CancellationToken,
     ) -> Result<(), Fault> {
         let road = &self.roads[index];
+        let Way::Objects { courier, .. } = &road.destination.way else { return Ok(()) };
         if !road.destination.recipient.commitment {
             return Ok(());
         }
@@ -49,7 +50,7 @@ impl DeliveryService {
             if objects.is_empty() {
                 return Ok(());
             }
-            match road.destination.courier.ask_commitment(&transaction, &objects).await {
+            match courier.ask_commitment(&transaction, &objects).await {
                 Ok(Some(answer)) => self.committed(answer).await?,
                 Ok(None) => info!(destination, objects = objects.len(), "asked for storage commitment"),
                 Err(lost) => {

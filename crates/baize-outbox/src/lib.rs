@@ -1,6 +1,9 @@
 //! The outbox: hands results to other systems until each has acknowledged them.
 //!
-//! The ledger makes the deliveries together with the reports ([`OutboxRecords`](baize_core::ports::OutboxRecords));
+//! It brings two things: objects, some for each report, and messages, each of which tells all of a study or of a step at the
+//! triage desk.
+//!
+//! The ledger makes the deliveries together with their causes ([`OutboxRecords`](baize_core::ports::OutboxRecords));
 //! [`DeliveryService`] takes them, makes the objects ([`Renditions`](baize_core::ports::Renditions)), and sends them
 //! over the destination's [`Courier`](baize_core::ports::Courier):
 //!
@@ -13,6 +16,11 @@
 //!
 //! A destination may be asked to commit itself to what it has acknowledged (storage commitment). When it says that it does
 //! not keep an object, that object waits and goes out again: nobody but the peer itself takes an acknowledgement back.
+//!
+//! A message is made when its turn comes, from all that is known then (`subject`), by the destination's
+//! [`Wording`](baize_core::ports::Wording). What it tells is compared with what its destination has acknowledged
+//! (`telling`): that says whether it is preliminary, corrected, final or amended, and one that would tell nothing new is not
+//! sent. Then it is kept, and every attempt sends the same bytes under the same identifier. It is never given up.
 //!
 //! An object may reach a peer more than once, under the same SOP Instance UID each time: when its answer is lost, or
 //! when the process ends between the answer and the record of it.
@@ -28,8 +36,12 @@ mod backoff;
 mod commitment;
 mod metrics;
 mod service;
+mod subject;
+mod tell;
+mod telling;
 mod watch;
 
 pub use backoff::Backoff;
 pub use metrics::Metrics;
-pub use service::{DeliveryService, Destination, Parts, Settings};
+pub use service::{DeliveryService, Destination, Parts, Settings, Way};
+pub use subject::Sources;

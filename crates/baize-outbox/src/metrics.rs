@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baize_core::ports::{OutboxLevel, Settlement};
+use baize_core::ports::{MessageSettlement, OutboxLevel, Settlement};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -17,6 +17,7 @@ struct To {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Attempted {
     destination: String,
+    kind: &'static str,
     result: &'static str,
 }
 
@@ -56,7 +57,7 @@ impl Metrics {
         );
         registry.register(
             "baize_outbox_attempts",
-            "Attempts to deliver an object, by destination and how they ended",
+            "Attempts to deliver an object or a message, by destination, kind and how they ended",
             self.attempts.clone(),
         );
     }
@@ -68,7 +69,21 @@ impl Metrics {
             Settlement::Waiting { .. } => "failed",
             Settlement::Untried => return,
         };
-        self.attempts.get_or_create(&Attempted { destination: destination.to_owned(), result }).inc();
+        self.attempted(destination, "object", result);
+    }
+
+    pub(crate) fn message_settled(&self, destination: &str, how: &MessageSettlement) {
+        let result = match how {
+            MessageSettlement::Acknowledged { .. } => "acknowledged",
+            MessageSettlement::Refused { .. } => "refused",
+            MessageSettlement::Waiting { .. } => "failed",
+            MessageSettlement::Covered { .. } => return,
+        };
+        self.attempted(destination, "message", result);
+    }
+
+    fn attempted(&self, destination: &str, kind: &'static str, result: &'static str) {
+        self.attempts.get_or_create(&Attempted { destination: destination.to_owned(), kind, result }).inc();
     }
 
     pub(crate) fn level(&self, level: &OutboxLevel, age: Duration, alarm: bool) {

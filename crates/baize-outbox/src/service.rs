@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Courier, Delivery, DeliveryId, DeliveryQuery, Event, EventStream, Outbox, OutboxRecords, Recipient,
-    Renditions, Spool,
+    Courier, Delivery, DeliveryId, DeliveryQuery, EventStream, MessageCourier, Outbox, OutboxRecords,
+    Recipient, Renditions, Spool, Wording,
 };
 use baize_core::{Clock, Fault, Timestamp};
 use futures_util::StreamExt as _;
@@ -19,24 +19,42 @@ use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
 use crate::metrics::Metrics;
+use crate::subject::Sources;
 use crate::watch::Watch;
 
 /// How often the ledger is asked whether a delivery has become due, and how much waits.
 const POLL: Duration = Duration::from_secs(5);
 
-/// Results whose objects are made at a time, over all destinations.
+/// Results whose objects or messages are made at a time, over all destinations.
 const RENDERING: usize = 2;
 
 /// Where results go.
 pub struct Destination {
     /// Its name, and which results it gets.
     pub recipient: Recipient,
-    /// Makes the objects that it gets.
-    pub renditions: Arc<dyn Renditions>,
-    /// The way there.
-    pub courier: Arc<dyn Courier>,
+    /// What goes there, and how.
+    pub way: Way,
     /// How many studies are sent to it at a time.
     pub concurrency: NonZeroUsize,
+}
+
+/// In which form results go to a destination. Fits what its recipient takes.
+#[derive(Clone)]
+pub enum Way {
+    /// As objects of each report.
+    Objects {
+        /// Makes the objects that it gets.
+        renditions: Arc<dyn Renditions>,
+        /// The way there.
+        courier: Arc<dyn Courier>,
+    },
+    /// As messages about studies and visits.
+    Messages {
+        /// Makes the messages.
+        wording: Arc<dyn Wording>,
+        /// The way there.
+        courier: Arc<dyn MessageCourier>,
+    },
 }
 
 impl fmt::Debug for Destination {
@@ -52,8 +70,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// From which age on an unfinished delivery is an alarm.
     pub alarm_after: Duration,
-    /// From which age on a failed attempt is the last: the delivery is then as if refused, and a person may retry.
-    /// `None`: never.
+    /// From which age on a failed attempt to send an object is the last: the delivery is then as if refused, and a person
+    /// may retry. `None`: never. A message is never given up.
     pub give_up_after: Option<Duration>,
     /// How long a stopping service lets attempts end. What is cut off goes out again after the next start.
     pub drain: Duration,
@@ -66,6 +84,8 @@ pub struct Parts {
     pub records: Arc<dyn OutboxRecords>,
     /// Where images and pictures are.
     pub spool: Arc<dyn Spool>,
+    /// What messages tell of.
+    pub sources: Sources,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -83,6 +103,8 @@ struct Outage {
     failures: u32,
     /// Until when nobody tries.
     until: Option<Timestamp>,
+    /// The message that got no answer last.
+    unanswered: Option<DeliveryId>,
 }
 
 impl Road {
@@ -98,6 +120,23 @@ impl Road {
         let until = now + backoff.wait(outage.failures, rand::random());
         outage.until = Some(until);
         until
+    }
+
+    /// Notes that a message got no answer. One message that its peer cannot stand must not hold up the others: only when
+    /// a second one gets none, nobody tries for a while, and this says until when.
+    pub(crate) fn no_answer(
+        &self,
+        delivery: DeliveryId,
+        now: Timestamp,
+        backoff: Backoff,
+    ) -> Option<Timestamp> {
+        let before = self.outage().unanswered.replace(delivery);
+        before.filter(|before| *before != delivery).map(|_| self.unreachable(now, backoff))
+    }
+
+    /// Notes that the peer wants to be left alone.
+    pub(crate) fn pause(&self, until: Timestamp) {
+        self.outage().until = Some(until);
     }
 
     /// Notes that the peer was reached, or that a person wants it to be tried.
@@ -186,10 +225,8 @@ impl DeliveryService {
             }
         };
         let listening = async {
-            while let Some(event) = events.next().await {
-                if matches!(event, Event::Received { .. } | Event::Reported(_) | Event::Lagged(_)) {
-                    self.look_again();
-                }
+            while events.next().await.is_some() {
+                self.look_again();
             }
             // The engine is closing; the poll finds what it still stores.
             std::future::pending::<()>().await;
@@ -223,7 +260,7 @@ impl DeliveryService {
         }
     }
 
-    /// Sends everything that is due now to one destination, then returns how many reports were taken. What
+    /// Sends everything that is due now to one destination, then returns how many reports or messages were taken. What
     /// [`run`](Self::run) does all the time.
     ///
     /// # Errors
@@ -243,11 +280,21 @@ impl DeliveryService {
             if shutdown.is_cancelled() || road.is_paused(now) {
                 return Ok(taken);
             }
-            let Some(consignment) = self.parts.records.take_consignment(road.name(), now).await? else {
-                return Ok(taken);
-            };
+            match &road.destination.way {
+                Way::Objects { renditions, courier } => {
+                    let Some(due) = self.parts.records.take_consignment(road.name(), now).await? else {
+                        return Ok(taken);
+                    };
+                    self.attempt(road, renditions, &**courier, due).await;
+                }
+                Way::Messages { wording, courier } => {
+                    let Some(due) = self.parts.records.take_message(road.name(), now).await? else {
+                        return Ok(taken);
+                    };
+                    self.tell(road, wording, &**courier, due).await;
+                }
+            }
             taken += 1;
-            self.attempt(road, consignment).await;
         }
     }
 

@@ -12,7 +12,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use crate::bootstrap::Interval;
-use crate::calibrate::{temperature, threshold};
+use crate::calibrate::{critical, temperature, threshold};
 use crate::card;
 use crate::data::{Sample, Split};
 use crate::metrics::{Figures, Scored};
@@ -32,6 +32,17 @@ const REQUIRED_SENSITIVITY: f64 = 0.97;
 /// those of another site.
 const TARGET_SENSITIVITY: f64 = 0.98;
 
+/// The specificity, on each kind of validation image, from which on a finding counts as critical: of a hundred patients
+/// without it at most one is hurried through.
+const CRITICAL_SPECIFICITY: f64 = 0.99;
+
+/// The cuts of a version.
+#[derive(Clone, Copy)]
+struct Cuts {
+    threshold: f64,
+    critical: Option<f64>,
+}
+
 /// What `metrics.json` holds.
 #[derive(Serialize)]
 struct Metrics<'a> {
@@ -41,6 +52,7 @@ struct Metrics<'a> {
     validation_images: usize,
     temperature: f64,
     threshold: f64,
+    critical_threshold: Option<f64>,
     validation: &'a Figures,
     validation_shifted: &'a Figures,
     history: &'a [Epoch],
@@ -70,7 +82,8 @@ pub(crate) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     let sha256 = sha256_hex(&std::fs::read(&weights)?);
 
     // Logits come from a first manifest that neither scales nor cuts.
-    let draft = manifest_file(finished, &sha256, 1.0, 0.5, Vec::new());
+    let plain_cut = Cuts { threshold: 0.5, critical: None };
+    let draft = manifest_file(finished, &sha256, 1.0, plain_cut, Vec::new());
     write_manifest(&folder, draft)?;
     let plain = raw_logits(&folder, finished.validation.plain())?;
     let shifted = raw_logits(&folder, finished.validation.shifted())?;
@@ -92,13 +105,18 @@ pub(crate) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     let threshold = threshold(&pooled, TARGET_SENSITIVITY)
         .min(threshold(&plain, REQUIRED_SENSITIVITY))
         .min(threshold(&shifted, REQUIRED_SENSITIVITY));
+    let critical = critical(&plain, CRITICAL_SPECIFICITY)
+        .zip(critical(&shifted, CRITICAL_SPECIFICITY))
+        .map(|(plain, shifted)| plain.max(shifted))
+        .filter(|cut| *cut > threshold);
+    let cuts = Cuts { threshold, critical };
 
     let seed = finished.session.plan.seed;
     let (plain, shifted) =
         (Figures::measure(&plain, threshold, seed), Figures::measure(&shifted, threshold, seed));
     let metrics = metric_list(&plain, &shifted, finished);
-    write_manifest(&folder, manifest_file(finished, &sha256, temperature as f32, threshold as f32, metrics))?;
-    write_reports(&folder, finished, (temperature, threshold), &plain, &shifted)?;
+    write_manifest(&folder, manifest_file(finished, &sha256, temperature as f32, cuts, metrics))?;
+    write_reports(&folder, finished, (temperature, cuts), &plain, &shifted)?;
     Entry::open(&folder)?;
     Ok(folder)
 }
@@ -124,7 +142,7 @@ fn write_manifest(folder: &Path, file: ManifestFile) -> Result<()> {
 fn write_reports(
     folder: &Path,
     finished: &Finished<'_>,
-    (temperature, threshold): (f64, f64),
+    (temperature, Cuts { threshold, critical }): (f64, Cuts),
     plain: &Figures,
     shifted: &Figures,
 ) -> Result<()> {
@@ -143,6 +161,7 @@ fn write_reports(
         validation_images: finished.split.validation.len(),
         temperature,
         threshold,
+        critical_threshold: critical,
         validation: plain,
         validation_shifted: shifted,
         history: finished.history,
@@ -159,6 +178,7 @@ fn write_reports(
         epochs: finished.session.epoch,
         temperature,
         threshold,
+        critical,
         plain,
         shifted,
     };
@@ -178,7 +198,7 @@ fn manifest_file(
     finished: &Finished<'_>,
     sha256: &str,
     temperature: f32,
-    threshold: f32,
+    cuts: Cuts,
     metrics: Vec<MetricFile>,
 ) -> ManifestFile {
     let plan = &finished.session.plan;
@@ -208,7 +228,9 @@ fn manifest_file(
             scheme: "SCT".to_owned(),
             value: "233604007".to_owned(),
             meaning: text("肺炎", "Pneumonia"),
-            threshold,
+            threshold: cuts.threshold as f32,
+            critical_threshold: cuts.critical.map(|cut| cut as f32),
+            operating_point: None,
         }],
         accepts: AcceptsFile {
             modalities: words(&["CR", "DX"]),

@@ -36,6 +36,6 @@ pub use features::{FeatureSchema, Features};
 pub use json::{assess_json, assess_json_many, read_json};
 pub use level::{Acuity, LevelCn, Words};
 pub use model::{AcuityModel, Contribution, ModelOutput};
-pub use request::{FieldError, FieldProblem, NurseDecision, Request, Vitals};
+pub use request::{FieldError, FieldProblem, NurseDecision, Request, Vital, Vitals};
 pub use rules::{RuleError, RuleSet};
 pub use triage::Triage;

@@ -37,6 +37,8 @@ struct Case<'a> {
     understood: Understood,
     features: Features,
     standing: Option<&'a Standing>,
+    /// What findings of images ask for.
+    imaging: &'a [FiredRule],
 }
 
 impl Case<'_> {
@@ -129,8 +131,19 @@ impl Triage {
     /// Assesses a patient again with newer vital signs; returns the request they make together with the assessment.
     /// What was not measured again is kept, and the result is at least as urgent as before.
     pub fn reassess(&self, standing: &Standing, request: &Request, newer: &Vitals) -> (Request, Assessment) {
+        self.reassess_seeing(standing, request, newer, &[])
+    }
+
+    /// [`Self::reassess`] with what findings of images ask for: rules that fired elsewhere and count like its own.
+    pub fn reassess_seeing(
+        &self,
+        standing: &Standing,
+        request: &Request,
+        newer: &Vitals,
+        imaging: &[FiredRule],
+    ) -> (Request, Assessment) {
         let merged = request.with_newer_vitals(newer);
-        let case = self.understand(&merged, Some(standing));
+        let case = Case { imaging, ..self.understand(&merged, Some(standing)) };
         let opinion = self.opinions(std::slice::from_ref(&case)).pop();
         let assessment = self.conclude(&case, opinion);
         (merged, assessment)
@@ -139,7 +152,7 @@ impl Triage {
     fn understand<'a>(&self, request: &'a Request, standing: Option<&'a Standing>) -> Case<'a> {
         let understood = Understood::new(&self.lexicon, &self.reader, &self.schema, request);
         let features = self.schema.build(request, &understood.codes, &understood.history);
-        Case { request, understood, features, standing }
+        Case { request, understood, features, standing, imaging: &[] }
     }
 
     /// One opinion for each case.
@@ -190,6 +203,7 @@ impl Triage {
         };
         let (news2, mut rules_fired) = self.rules.assess(&facts);
         rules_fired.extend(case.understood.red_flag_rules(&self.red_flag_source));
+        rules_fired.extend_from_slice(case.imaging);
         rules_fired.sort_by_key(|rule| (rule.level, rule.effect == Effect::Consider));
         let basis = self.basis(case, opinion.output.as_ref(), &rules_fired);
         let (acuity, level_cn) = self.levels(case, &basis);

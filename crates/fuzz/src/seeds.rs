@@ -24,9 +24,15 @@ const C_ECHO: u16 = 0x0030;
 const RESPONSE: u16 = 0x8000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for (target, conversations) in
-        [("dimse_provider", calls()?), ("dimse_user", answers()?), ("image", objects())]
-    {
+    let hl7 = hl7_messages()?;
+    let targets = [
+        ("dimse_provider", calls()?),
+        ("dimse_user", answers()?),
+        ("image", objects()),
+        ("hl7_codec", hl7_codec(&hl7)),
+        ("hl7_mllp", hl7_mllp(&hl7)),
+    ];
+    for (target, conversations) in targets {
         let folder = Path::new("corpus").join(target);
         fs::create_dir_all(&folder)?;
         for (number, conversation) in conversations.iter().enumerate() {
@@ -116,6 +122,44 @@ fn objects() -> Vec<Vec<u8>> {
     ];
     seeds.extend(kinds.iter().map(|object| object.build().to_vec()));
     seeds.extend(malformed(1, 40).map(|(_, object)| object));
+    seeds
+}
+
+/// The messages that the tests of the HL7 edge read.
+fn hl7_messages() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../baize-hl7/tests/golden");
+    let mut paths: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "hl7"));
+    paths.sort();
+    Ok(paths.into_iter().map(fs::read).collect::<Result<_, _>>()?)
+}
+
+/// A character set's number, then a message or a file of some.
+fn hl7_codec(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = messages.iter().map(|message| [b"\0", message.as_slice()].concat()).collect();
+    let odd: [&[u8]; 6] = [
+        b"\x01\xEF\xBB\xBFMSH|^~\\&#|A|B|C|D|2026||ADT^A04|7|P|2.7\nPID|1||X\\F\\Y^^^H&1.2&ISO^MR~Z\n",
+        b"\x01\r\n MSH$%*?!$A$B$C$D$2026$$ORU%R01$7$P$2.5.1\robx$1$TX$A$$one\rtwo?.br?three\r",
+        b"\x02MSH|^~\\&|A|B|C|D|2026||ADT^A04|7|P|2.5|||AL|NE||8859/1\rPID|1||X||M\xFCller\rNTE|1||\\.sp2\\\\X0D\\",
+        b"\x00FHS|^~\\&\rBHS|^~\\&\rMSH|^~\\&|A|B|C|D|2026||ACK|7|P|2.5\rMSA|AA|1\rBTS|1\rFTS|1\r",
+        b"\x00\x0bMSH|^~\\&|A||||||ORM|7|P|2.1\rORC|NW|1\rOBR|1\rOBR|2\r\x1c\r\x0bMSH",
+        b"\x03M\0S\0H\0|\0",
+    ];
+    seeds.extend(odd.map(<[u8]>::to_vec));
+    seeds
+}
+
+/// What a sender says to our port, and what a receiver answers.
+fn hl7_mllp(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let framed = |message: &[u8]| [b"\x0b", message, b"\x1c\r"].concat();
+    let mut seeds: Vec<Vec<u8>> = messages.iter().map(|message| framed(message)).collect();
+    let glued: Vec<u8> = messages.iter().take(3).flat_map(|message| framed(message)).collect();
+    seeds.push([b"junk\r\n".as_slice(), &glued, b"\x0bMSH|^~\\&|never\x1c\x0b", &glued, b"\x1c"].concat());
+    for code in ["AA", "AE", "AR", "CA", "CE", "CR", "XX"] {
+        let ack = format!("MSH|^~\\&|H|H|B|B|2026||ACK^R01|1|P|2.5.1\rMSA|{code}|7|text\rERR||PID^1^3|101^^HL70357|E\r");
+        seeds.push(framed(ack.as_bytes()));
+    }
     seeds
 }
 

@@ -151,6 +151,18 @@ pub trait HospitalRecords: Send + Sync {
     /// `StorageFailed`.
     async fn context(&self, study: &StudyUid) -> Result<StudyContext, Fault>;
 
+    /// What the HIS says of several studies, in their order.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn contexts(&self, studies: &[StudyUid]) -> Result<Vec<StudyContext>, Fault> {
+        let mut contexts = Vec::with_capacity(studies.len());
+        for study in studies {
+            contexts.push(self.context(study).await?);
+        }
+        Ok(contexts)
+    }
+
     /// The studies whose orders belong to an encounter, newest first.
     ///
     /// # Errors

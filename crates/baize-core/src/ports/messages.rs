@@ -3,11 +3,16 @@
 //! A message tells all that is known of its subject when it is made. It is made once, kept with its delivery and sent
 //! until the peer has answered for it, so that every attempt is the same message under the same identifier.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Encounter, InstanceRecord, LinkLost, RecordedReview, StudyContext, StudySummary, TriageEntry};
-use crate::{Fault, Lane, Timestamp};
+use super::{
+    Encounter, InstanceRecord, LinkLost, RecordedReview, Review, StudyContext, StudySummary, TriageEntry,
+    TriageStep, VisitId,
+};
+use crate::{Fault, Lane, Report, StudyUid, Timestamp};
 
 /// How far a result is to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +52,72 @@ impl Standing {
     }
 }
 
+/// Names what a message tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SubjectKey {
+    /// A study.
+    Study(StudyUid),
+    /// A step of a visit to the triage desk, by its place in the visit's history.
+    Visit(VisitId, u32),
+}
+
+/// Why a message is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A study is complete, and nothing of it is pending.
+    Complete,
+    /// A model found something.
+    Finding,
+    /// A model found something critical.
+    Critical,
+    /// A physician signed a result, or corrected it.
+    Reviewed,
+    /// An order of the HIS was found to belong to the study, or not to.
+    Matched,
+    /// A step at the triage desk.
+    Step(TriageStep),
+}
+
+impl Cause {
+    /// All causes of messages about studies.
+    pub const OF_STUDIES: [Self; 5] =
+        [Self::Complete, Self::Finding, Self::Critical, Self::Reviewed, Self::Matched];
+
+    /// The stable name used in JSON and storage. That of a step is the step's.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Finding => "finding",
+            Self::Critical => "critical",
+            Self::Reviewed => "reviewed",
+            Self::Matched => "matched",
+            Self::Step(step) => step.as_str(),
+        }
+    }
+
+    /// The cause of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::OF_STUDIES.into_iter().chain(TriageStep::ALL.into_iter().map(Self::Step));
+        all.find(|cause| cause.as_str() == name)
+    }
+}
+
+/// What a message tells of a study, as far as it must be compared with another's. The digests are SHA-256 and are
+/// compared for equality only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The standing that it tells.
+    pub standing: Standing,
+    /// The study was complete and nothing of it pending: whatever is told after it differs from it.
+    pub whole: bool,
+    /// Of all that matters.
+    pub content: [u8; 32],
+    /// Of the results, with what physicians changed in them.
+    pub results: [u8; 32],
+    /// Of what physicians changed in them.
+    pub corrections: [u8; 32],
+}
+
 /// All that is known of a study. Holds patient data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StudyResult {
@@ -60,6 +131,17 @@ pub struct StudyResult {
     pub reviews: Vec<RecordedReview>,
     /// How far it is to be trusted, given what was told to this destination before.
     pub standing: Standing,
+}
+
+impl StudyResult {
+    /// The last word of a physician on a report.
+    pub fn review_of(&self, report: &Report) -> Option<&Review> {
+        let about = |recorded: &&RecordedReview| {
+            recorded.review.sop == report.instance.sop
+                && Some(&recorded.review.model) == report.model.as_ref()
+        };
+        self.reviews.iter().filter(about).max_by_key(|recorded| recorded.sequence).map(|last| &last.review)
+    }
 }
 
 /// One step of a visit at the triage desk. Holds patient data.
@@ -100,6 +182,8 @@ pub enum MessageAnswer {
     Accepted(String),
     /// It has trouble with it now and may take it later: `AE`, `503`. What it said, and its comment.
     Later(String, String),
+    /// As [`Later`](Self::Later), and it says how long to wait at least.
+    LaterThan(Duration, String, String),
     /// It will never take it: `AR`, `422`. What it said, and its comment.
     Refused(String, String),
 }
@@ -122,6 +206,10 @@ mod tests {
     fn names_round_trip() {
         for standing in Standing::ALL {
             assert_eq!(Standing::from_name(standing.as_str()), Some(standing));
+        }
+        let steps = TriageStep::ALL.map(Cause::Step);
+        for cause in Cause::OF_STUDIES.into_iter().chain(steps) {
+            assert_eq!(Cause::from_name(cause.as_str()), Some(cause));
         }
     }
 }

@@ -3,14 +3,30 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::SpoolKey;
+use super::{Cause, MessageId, SpoolKey, Standing, SubjectKey, Telling};
 use crate::{Fault, InstanceIdentity, Lane, ModelRef, Report, Timestamp};
+
+/// In which form a recipient gets results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Takes {
+    /// As DICOM objects, some for each report.
+    Objects,
+    /// As messages, each about a whole subject.
+    Messages {
+        /// Whether it is told of studies.
+        studies: bool,
+        /// Whether it is told of the steps of visits to the triage desk.
+        triage: bool,
+    },
+}
 
 /// Who shall have which results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// The destination's name in the configuration. Deliveries belong to it for good.
     pub name: String,
+    /// In which form. A message about a study is owed where the study has at least one of the results below.
+    pub takes: Takes,
     /// Whether it gets the results of images that a model analysed.
     pub analysed: bool,
     /// Whether it is told of images that no model may read.
@@ -36,16 +52,18 @@ pub enum DeliveryState {
     Sending,
     /// An attempt failed; there will be another one.
     Waiting,
-    /// The peer has said that it keeps this very object.
+    /// The peer has said that it keeps this very object, or has this very message.
     Acknowledged,
     /// The peer will not have it, or it cannot be made. Final until a person retries.
     Refused,
+    /// A message that was never sent: when its turn came, the peer had acknowledged one that tells the same.
+    Covered,
 }
 
 impl DeliveryState {
     /// All states.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Sending, Self::Waiting, Self::Acknowledged, Self::Refused];
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Sending, Self::Waiting, Self::Acknowledged, Self::Refused, Self::Covered];
 
     /// The stable name used in JSON, storage and metrics.
     pub const fn as_str(self) -> &'static str {
@@ -55,6 +73,7 @@ impl DeliveryState {
             Self::Waiting => "waiting",
             Self::Acknowledged => "acknowledged",
             Self::Refused => "refused",
+            Self::Covered => "covered",
         }
     }
 
@@ -73,36 +92,85 @@ pub struct ObjectName {
     pub sop_instance: String,
 }
 
-/// One object on its way to one destination. Holds UIDs but no patient data.
+/// An object on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectFreight {
+    /// The image that the result is about.
+    pub instance: InstanceIdentity,
+    /// The model whose result it is.
+    pub model: Option<ModelRef>,
+    /// The object; `None` until the objects of the result have been made.
+    pub name: Option<ObjectName>,
+    /// The status that the peer last answered, such as 0x0000 or 0xB000 (PS3.7 annex C). By STOW-RS it is the Warning
+    /// Reason or Failure Reason, which have the values of a C-STORE status.
+    pub status: Option<u16>,
+    /// When the peer committed itself to keeping the object, where it was asked to.
+    pub committed_at: Option<Timestamp>,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageFreight {
+    /// What it tells of.
+    pub subject: SubjectKey,
+    /// Why it is owed, in the order in which that happened.
+    pub causes: Vec<Cause>,
+    /// Its identifier; `None` until it has been made.
+    pub id: Option<MessageId>,
+    /// The standing that it tells; `None` until it has been made, and for a visit.
+    pub standing: Option<Standing>,
+    /// What the peer last answered, such as `AA` or `503`; `None` where it did not.
+    pub answer: Option<String>,
+}
+
+/// What a delivery brings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Freight {
+    /// An object of a report.
+    Object(ObjectFreight),
+    /// A message about a subject.
+    Message(MessageFreight),
+}
+
+/// One object or one message on its way to one destination. Holds UIDs but no patient data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     /// Its number.
     pub id: DeliveryId,
     /// Where it goes.
     pub destination: String,
-    /// The image that the result is about.
-    pub instance: InstanceIdentity,
-    /// The model whose result it is.
-    pub model: Option<ModelRef>,
-    /// The object; `None` until the objects of the result have been made.
-    pub object: Option<ObjectName>,
+    /// What goes there.
+    pub freight: Freight,
     /// How far it is.
     pub state: DeliveryState,
     /// How often it was begun.
     pub attempts: u32,
-    /// When the result became durable, and this with it.
+    /// When its cause became durable, and this with it.
     pub created_at: Timestamp,
     /// When its state last changed.
     pub changed_at: Timestamp,
     /// While waiting: when the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
-    /// The status that the peer last answered, such as 0x0000 or 0xB000 (PS3.7 annex C). By STOW-RS it is the Warning
-    /// Reason or Failure Reason, which have the values of a C-STORE status.
-    pub status: Option<u16>,
     /// What the peer or the network last said about it. Sent by a peer: show it, do not trust it.
     pub comment: Option<String>,
-    /// When the peer committed itself to keeping the object, where it was asked to.
-    pub committed_at: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// The object that it brings; `None` for a message.
+    pub fn object(&self) -> Option<&ObjectFreight> {
+        match &self.freight {
+            Freight::Object(object) => Some(object),
+            Freight::Message(_) => None,
+        }
+    }
+
+    /// The message that it brings; `None` for an object.
+    pub fn message(&self) -> Option<&MessageFreight> {
+        match &self.freight {
+            Freight::Message(message) => Some(message),
+            Freight::Object(_) => None,
+        }
+    }
 }
 
 /// What is to be sent together: the objects of one report for one destination.
@@ -149,6 +217,70 @@ pub enum Settlement {
     Untried,
 }
 
+/// A message whose turn has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwedMessage {
+    /// The delivery, being sent.
+    pub delivery: Delivery,
+    /// How urgent its subject is.
+    pub lane: Lane,
+    /// The message as it was made at an earlier attempt; `None` where it is still to be made.
+    pub made: Option<(MessageId, Bytes)>,
+    /// What the destination has acknowledged about the study before; `None` where nothing, and for a visit.
+    pub told: Option<ToldBefore>,
+}
+
+/// What a destination has been told of a study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldBefore {
+    /// By the last message that it has acknowledged; whole also where the study has become so since.
+    pub last: Telling,
+    /// One of its messages told it as signed by a physician.
+    pub was_final: bool,
+}
+
+/// A message that was just made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeMessage {
+    /// Its identifier.
+    pub id: MessageId,
+    /// Its bytes.
+    pub payload: Bytes,
+    /// What it tells of a study; `None` for a visit.
+    pub telling: Option<Telling>,
+}
+
+/// How an attempt to deliver a message ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageSettlement {
+    /// The peer has it.
+    Acknowledged {
+        /// What it answered: `AA`, `201`.
+        answer: String,
+    },
+    /// Final until a person retries; it is then made anew.
+    Refused {
+        /// What the peer answered; `None` where it was not even asked.
+        answer: Option<String>,
+        /// Why.
+        comment: String,
+    },
+    /// To be tried again, as it was made.
+    Waiting {
+        /// When.
+        until: Timestamp,
+        /// What the peer answered, if anything.
+        answer: Option<String>,
+        /// What went wrong.
+        comment: String,
+    },
+    /// Not sent: the peer has acknowledged a message that tells the same.
+    Covered {
+        /// That is now all of a complete study, of which nothing is pending.
+        whole: bool,
+    },
+}
+
 /// What a peer says about its commitment to keep objects (PS3.4 section J.3.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitmentAnswer {
@@ -175,9 +307,14 @@ pub struct OutboxLevel {
 
 /// The durable side of the outbox.
 ///
-/// The ledger makes a delivery for each recipient in the very transaction that stores a report: there is no moment at
+/// The ledger makes a delivery for each recipient in the very transaction that stores its cause: there is no moment at
 /// which a report is durable and its delivery is not. A recipient gets what is reported from then on when it was
 /// first named.
+///
+/// A recipient of objects is owed those of each report. A recipient of messages is owed one when a study is complete and
+/// nothing of it is pending, at once when a report has a positive finding, when a physician signs or corrects a result,
+/// and for each step at the triage desk. While a message about a study has not been made, further causes join it: it will
+/// tell what is known when it is made.
 #[async_trait]
 pub trait OutboxRecords: Send + Sync {
     /// Says who gets the results of the reports to come. Deliveries to a recipient that is no longer named stay as
@@ -219,6 +356,36 @@ pub trait OutboxRecords: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault>;
+
+    /// Takes the next message that is due, those about STAT subjects first, then in the order of their causes; counts the
+    /// attempt. Messages about one subject go to one destination in their order: while one is being sent or waits, later
+    /// ones of that subject hold back.
+    ///
+    /// # Errors
+    /// `StorageFailed`.
+    async fn take_message(&self, destination: &str, now: Timestamp) -> Result<Option<OwedMessage>, Fault>;
+
+    /// Keeps a message as it was made, until the peer has acknowledged it: every attempt sends these bytes.
+    ///
+    /// # Errors
+    /// `StorageFailed`; `Internal` where the delivery is no message, is not being sent, or was made already.
+    async fn keep_message(
+        &self,
+        delivery: DeliveryId,
+        made: MadeMessage,
+        now: Timestamp,
+    ) -> Result<(), Fault>;
+
+    /// Ends an attempt to deliver a message. Does nothing for a delivery that is not being sent.
+    ///
+    /// # Errors
+    /// `StorageFailed`; a message that was not made is not acknowledged.
+    async fn settle_message(
+        &self,
+        delivery: DeliveryId,
+        how: MessageSettlement,
+        now: Timestamp,
+    ) -> Result<(), Fault>;
 
     /// Takes up to `limit` objects that the destination has acknowledged and shall commit itself to, and notes that
     /// it is asked about them in this `transaction`. Where no answer comes, they are taken again from `again_at` on.
@@ -264,8 +431,9 @@ pub trait OutboxRecords: Send + Sync {
     /// `StorageFailed`.
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, Fault>;
 
-    /// Makes a refused or waiting delivery pending at once. An acknowledged one, and one that is already on its way,
-    /// is left as it is. Returns it as it then is; `None` where there is none.
+    /// Makes a refused or waiting delivery pending at once; a message that was refused is made anew, so that it tells what
+    /// is known then. An acknowledged or covered one, and one that is already on its way, is left as it is. Returns it as
+    /// it then is; `None` where there is none.
     ///
     /// # Errors
     /// `StorageFailed`.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Fault, ModelRef, SopUid, StudyUid, Timestamp};
+use crate::{Fault, Finding, ModelRef, Population, SopUid, StudyUid, Timestamp};
 
 /// What a physician makes of a result as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +61,38 @@ impl Opinion {
     /// The opinion of a stable name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|opinion| opinion.as_str() == name)
+    }
+}
+
+/// Whether a finding is there, by the last word on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// It is not.
+    Absent,
+    /// Nobody can tell: a physician says that the image does not show it, or a model finds little in a patient on whom it
+    /// was not validated.
+    Uncertain,
+}
+
+impl Presence {
+    /// What the model says, or the physician who reviewed it. A model says "absent" only where its threshold means
+    /// something: for a patient on whom it was not validated, a low score is no reassurance.
+    pub fn of(finding: &Finding, population: &Population, review: Option<&Review>) -> Self {
+        let opinions = review.map_or(&[][..], |review| &review.findings);
+        let about =
+            |one: &&FindingOpinion| (&one.scheme, &one.value) == (&finding.code.scheme, &finding.code.value);
+        let is_present = match opinions.iter().find(about).map(|one| one.opinion) {
+            Some(Opinion::Uncertain) => return Self::Uncertain,
+            Some(Opinion::Disagree) => !finding.is_positive(),
+            Some(Opinion::Agree) => finding.is_positive(),
+            None if !finding.is_positive() && matches!(population, Population::Outside(_)) => {
+                return Self::Uncertain;
+            }
+            None => finding.is_positive(),
+        };
+        if is_present { Self::Present } else { Self::Absent }
     }
 }
 
@@ -157,4 +189,52 @@ pub trait Reviews: Send + Sync {
     /// # Errors
     /// `StorageFailed`.
     async fn reviewed_studies(&self, since: Option<Timestamp>) -> Result<Vec<StudyUid>, Fault>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Coded, Text};
+
+    fn finding(probability: f32) -> Finding {
+        let meaning = Text { zh: "肺炎".into(), en: "Pneumonia".into() };
+        let code = Coded { scheme: "SCT".into(), value: "233604007".into(), meaning };
+        Finding { code, probability, threshold: 0.5, critical: None, region: None, heat: None }
+    }
+
+    fn review(opinion: Opinion) -> Review {
+        let one = FindingOpinion { scheme: "SCT".into(), value: "233604007".into(), opinion };
+        Review {
+            study: StudyUid::parse("1.2").unwrap(),
+            sop: SopUid::parse("1.2.3").unwrap(),
+            model: ModelRef { id: "m".into(), version: "1.0.0".into() },
+            verdict: Verdict::Corrected,
+            findings: vec![one],
+            comment: None,
+            signed: true,
+            reviewer: "dr".into(),
+            at: Timestamp::from_micros(0),
+        }
+    }
+
+    #[test]
+    fn a_model_says_absent_only_of_patients_on_whom_it_was_validated() {
+        use Presence::{Absent, Present, Uncertain};
+        let outside = Population::Outside(Text { zh: "成人".into(), en: "an adult".into() });
+        let inside = Population::Validated;
+        for (probability, population, opinion, expected) in [
+            (0.9, &inside, None, Present),
+            (0.1, &inside, None, Absent),
+            (0.9, &outside, None, Present),
+            (0.1, &outside, None, Uncertain),
+            (0.1, &outside, Some(Opinion::Agree), Absent),
+            (0.1, &outside, Some(Opinion::Disagree), Present),
+            (0.9, &outside, Some(Opinion::Disagree), Absent),
+            (0.9, &inside, Some(Opinion::Uncertain), Uncertain),
+        ] {
+            let review = opinion.map(review);
+            let presence = Presence::of(&finding(probability), population, review.as_ref());
+            assert_eq!(presence, expected, "{probability} {population:?} {opinion:?}");
+        }
+    }
 }

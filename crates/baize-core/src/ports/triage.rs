@@ -54,11 +54,19 @@ pub enum TriageStep {
     Vitals,
     /// A nurse or physician decided on a level.
     Level,
+    /// A finding of an image speaks for a level; a nurse is to acknowledge it.
+    Imaging,
+    /// Something about an image that a nurse should know and that speaks for no level: that it could not be read, or
+    /// what is to be measured.
+    ImagingNote,
+    /// A nurse has seen all that imaging said before.
+    Acknowledged,
 }
 
 impl TriageStep {
     /// All steps.
-    pub const ALL: [Self; 3] = [Self::Assessed, Self::Vitals, Self::Level];
+    pub const ALL: [Self; 6] =
+        [Self::Assessed, Self::Vitals, Self::Level, Self::Imaging, Self::ImagingNote, Self::Acknowledged];
 
     /// The stable name used in JSON, storage and metrics.
     pub const fn as_str(self) -> &'static str {
@@ -66,6 +74,9 @@ impl TriageStep {
             Self::Assessed => "assessed",
             Self::Vitals => "vitals",
             Self::Level => "level",
+            Self::Imaging => "imaging",
+            Self::ImagingNote => "imaging_note",
+            Self::Acknowledged => "acknowledged",
         }
     }
 }

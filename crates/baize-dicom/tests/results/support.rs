@@ -38,7 +38,7 @@ pub(crate) fn finding(
     region: Option<PixelBox>,
 ) -> Finding {
     let code = Coded { scheme: "SCT".to_owned(), value: value.to_owned(), meaning: text(zh, en) };
-    Finding { code, probability, threshold: 0.4375, region, heat: None }
+    Finding { code, probability, threshold: 0.4375, critical: None, region, heat: None }
 }
 
 /// The hottest cell is the region of [`analysed`].

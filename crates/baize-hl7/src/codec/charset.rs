@@ -172,17 +172,18 @@ pub(super) fn decode(bytes: &[u8], fallback: Charset, marked: Mark) -> Result<De
     };
     let position = || Position::field("MSH", 1, 18);
     let mut issues = Vec::new();
+    let long_sequences = utf8_evidence(bytes);
+    if let Declared::Unknown = declared {
+        let what = "the character set is not known here; UTF-8 and the configured one were tried";
+        issues.push(Issue::warning(Code::TableValueNotFound, position(), what));
+    }
     let candidates = match declared {
+        // Text in another set that is UTF-8 by accident is far rarer than a header that nobody kept up to date.
+        Declared::Known(charset) if charset != Charset::UTF_8 && long_sequences >= 2 => [Charset::UTF_8; 3],
+        Declared::Nothing | Declared::Unknown if long_sequences >= 1 => [Charset::UTF_8; 3],
         Declared::Known(charset) => [charset, Charset::UTF_8, fallback],
         Declared::Nothing => [Charset::ASCII, fallback, Charset::UTF_8],
-        Declared::Unknown => {
-            issues.push(Issue::warning(
-                Code::TableValueNotFound,
-                position(),
-                "the character set is not known here; the configured one was tried",
-            ));
-            [fallback, Charset::UTF_8, Charset::ASCII]
-        }
+        Declared::Unknown => [fallback, Charset::UTF_8, Charset::ASCII],
     };
     for charset in candidates {
         let Some(text) = charset.decode(bytes) else { continue };
@@ -193,6 +194,10 @@ pub(super) fn decode(bytes: &[u8], fallback: Charset, marked: Mark) -> Result<De
             issues.push(Issue::warning(Code::DataType, position(), what));
         }
         let undeclared = matches!(declared, Declared::Nothing) && !bytes.is_ascii();
+        if undeclared && charset == Charset::UTF_8 && fallback != Charset::UTF_8 {
+            let what = "no character set is declared; the bytes are UTF-8 and were read so";
+            issues.push(Issue::warning(Code::TableValueNotFound, position(), what));
+        }
         if undeclared && charset != Charset::UTF_8 && Charset::UTF_8.decode(bytes).is_some() {
             let what = format!(
                 "no character set is declared and the bytes are UTF-8 too; they were read as {charset}"
@@ -215,6 +220,22 @@ fn said_or(declared: &Declared, otherwise: Charset) -> Charset {
         Declared::Known(charset) => *charset,
         Declared::Nothing | Declared::Unknown => otherwise,
     }
+}
+
+/// How many characters of three bytes and more the bytes hold where all of them are UTF-8; else none. Chinese
+/// characters have three. In a hundred thousand GB 18030 texts of three characters fewer than ten are UTF-8 with two of
+/// them, and those names would be of the rarest characters.
+fn utf8_evidence(bytes: &[u8]) -> usize {
+    if bytes.is_ascii() {
+        return 0;
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
+    text.chars().filter(|c| c.len_utf8() >= 3).count()
+}
+
+/// Whether the bytes begin as a message in UTF-16 does, which no MLLP frame can hold.
+pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
+    [b"\xff\xfe".as_slice(), b"\xfe\xff", b"M\0S\0", b"\0M\0S"].iter().any(|begin| bytes.starts_with(begin))
 }
 
 /// MSH-18 can be read only once the header is decoded, and the header can be decoded only once MSH-18 is known: a
@@ -328,6 +349,41 @@ mod tests {
         assert_eq!(decoded.issues.len(), 1);
         assert!(decode(&header(&name, "UNICODE UTF-8"), Charset::UTF_8, Mark::None).is_err(), "no set fits");
         assert!(decode(&header(&name, "ASCII"), Charset::GB18030, Mark::None).unwrap().text.contains("三院"));
+    }
+
+    #[test]
+    fn text_that_is_utf8_is_read_as_such_whatever_is_said() {
+        let name = "王小东".as_bytes();
+        for (said, warnings) in [
+            ("", 1),
+            ("GB 18030-2000", 1),
+            ("8859/1", 1),
+            ("BIG-5", 1),
+            ("NONSENSE", 1),
+            ("UNICODE UTF-8", 0),
+        ] {
+            let decoded = decode(&header(name, said), Charset::GB18030, Mark::None).unwrap();
+            assert_eq!(decoded.charset, Charset::UTF_8, "{said}");
+            assert!(decoded.text.contains("王小东"), "{said}");
+            assert_eq!(decoded.issues.len(), warnings, "{said}: {:?}", decoded.issues);
+        }
+        // Two bytes are no evidence: what is configured decides.
+        for fallback in [Charset::LATIN_1, Charset::GB18030] {
+            let decoded = decode(&header("Müller".as_bytes(), ""), fallback, Mark::None).unwrap();
+            assert_eq!((decoded.charset, decoded.issues.len()), (fallback, 1));
+        }
+    }
+
+    #[test]
+    fn names_in_gb18030_are_not_taken_for_utf8() {
+        for name in ["王小东", "欧阳娜娜", "刘德华", "联通", "张三", "曹", "鞠婧祎", "乗"]
+        {
+            let bytes = Charset::GB18030.encode(name).unwrap();
+            for said in ["", "GB 18030-2000", "GBK"] {
+                let decoded = decode(&header(&bytes, said), Charset::GB18030, Mark::None).unwrap();
+                assert!(decoded.text.contains(name), "{name} {said}");
+            }
+        }
     }
 
     #[test]

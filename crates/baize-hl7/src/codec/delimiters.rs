@@ -78,7 +78,8 @@ impl Delimiters {
         four.into_iter().chain(self.truncation).collect()
     }
 
-    fn all(&self) -> Vec<char> {
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<char> {
         let five = [self.field, self.component, self.repetition, self.escape, self.subcomponent];
         five.into_iter().chain(self.truncation).collect()
     }

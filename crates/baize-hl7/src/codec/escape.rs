@@ -3,8 +3,12 @@
 use super::charset::Charset;
 use super::delimiters::Delimiters;
 
-/// The text that a raw value stands for. `\.br\` becomes a line feed, highlighting (`\H\`, `\N\`) disappears, hex
-/// data are read in `charset`; a sequence that is unknown or broken stays as it is.
+/// Most blanks and lines that one command leaves: a number must not fill the memory.
+const MAX_SKIP: usize = 99;
+
+/// The text that a raw value stands for. `\.br\` becomes a line feed and other formatting what it leaves in plain
+/// text, highlighting (`\H\`, `\N\`) disappears, hex data are read in `charset`; a sequence that is unknown or broken
+/// stays as it is.
 pub fn unescape(raw: &str, delimiters: &Delimiters, charset: Charset) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -45,9 +49,30 @@ fn meaning(sequence: &str, delimiters: &Delimiters, charset: Charset) -> Option<
         "E" => delimiters.escape.to_string(),
         "P" => delimiters.truncation?.to_string(),
         "H" | "N" => String::new(),
-        ".br" | ".BR" => "\n".to_owned(),
-        _ => return hex(sequence.strip_prefix('X')?, charset),
+        _ => {
+            return match sequence.strip_prefix('.') {
+                Some(command) => format(command),
+                None => hex(sequence.strip_prefix(['X', 'x'])?, charset),
+            };
+        }
     })
+}
+
+/// Formatting of FT fields (HL7 2.5.1 section 2.7.6) in plain text: line breaks and blanks; indents and filling leave
+/// nothing.
+fn format(command: &str) -> Option<String> {
+    let (name, number) = command.split_at_checked(2)?;
+    let count = match number.trim_start_matches(' ') {
+        "" => 1,
+        signed => signed.strip_prefix(['+', '-']).unwrap_or(signed).parse::<usize>().ok()?.min(MAX_SKIP),
+    };
+    match (name.to_ascii_lowercase().as_str(), number) {
+        ("br", "") | ("ce", "") => Some("\n".to_owned()),
+        ("sp", _) => Some("\n".repeat(count)),
+        ("sk", _) => Some(" ".repeat(count)),
+        ("in" | "ti", _) | ("fi" | "nf", "") => Some(String::new()),
+        _ => None,
+    }
 }
 
 fn hex(digits: &str, charset: Charset) -> Option<String> {
@@ -70,6 +95,8 @@ fn known_shape(sequence: &str) -> bool {
 /// The raw value for a text: delimiters, line breaks and what would end an MLLP frame are escaped.
 pub fn escape(text: &str, delimiters: &Delimiters) -> String {
     let mut raw = String::with_capacity(text.len());
+    // Delimiters are punctuation: of all sequences only `.br` can hold one.
+    let has_dot = delimiters.all().contains(&'.');
     for c in text.chars() {
         let letter = if c == delimiters.field {
             "F"
@@ -85,6 +112,7 @@ pub fn escape(text: &str, delimiters: &Delimiters) -> String {
             "P"
         } else {
             match c {
+                '\n' if has_dot => "X0A",
                 '\n' => ".br",
                 '\r' => "X0D",
                 '\u{b}' => "X0B",
@@ -116,7 +144,14 @@ mod tests {
             (r"\H\loud\N\ quiet", "loud quiet"),
             (r"\X41\\X0D0A\", "A\r\n"),
             (r"\XCDF5\", "王"),
-            (r"\.sp2\x\Zlocal\\C2842\\M24213B\", r"\.sp2\x\Zlocal\\C2842\\M24213B\"),
+            (r"\Zlocal\\C2842\\M24213B\\.xy\", r"\Zlocal\\C2842\\M24213B\\.xy\"),
+            (r"a\.sp2\b\.sp\c\.ce\d\.sk3\e\.in+4\f\.ti-2\g\.fi\h\.nf\", "a\n\nb\nc\nd   efgh"),
+            (
+                r"\.sp999999999\\.sk99999999999999999999\",
+                &format!("{}\\.sk99999999999999999999\\", "\n".repeat(99)),
+            ),
+            (r"\E\F\E\ \E\E\E\", r"\F\ \E\"),
+            (r"\x41\\X0d\\X0D\", "A\r\r"),
             (r"C:\dir\file\T\x", r"C:\dir\file&x"),
             (r"\X4\ \XZZ\ \P\ open\", r"\X4\ \XZZ\ \P\ open\"),
             ("", ""),
@@ -128,10 +163,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_escaped_comes_back(text in any::<String>()) {
-            let delimiters = Delimiters { truncation: Some('#'), ..Delimiters::default() };
+        fn what_was_escaped_comes_back(text in any::<String>(), odd in any::<bool>()) {
+            let (field, repetition) = if odd { ('.', '+') } else { ('|', '~') };
+            let delimiters = Delimiters { truncation: Some('#'), field, repetition, ..Delimiters::default() };
             let raw = escape(&text, &delimiters);
-            let forbidden = ['|', '^', '~', '&', '#', '\r', '\n', '\u{b}', '\u{1c}'];
+            let forbidden = [field, '^', repetition, '&', '#', '\r', '\n', '\u{b}', '\u{1c}'];
             prop_assert!(!raw.contains(forbidden));
             prop_assert_eq!(unescape(&raw, &delimiters, Charset::UTF_8), text);
         }

@@ -11,6 +11,8 @@ use super::segment::{Segment, is_header};
 pub struct Message {
     pub(super) delimiters: Delimiters,
     pub(super) charset: Charset,
+    /// Blanks and line ends before the header.
+    pub(super) lead: String,
     pub(super) segments: Vec<Segment>,
 }
 
@@ -42,7 +44,7 @@ impl Message {
             subcomponent: None,
         };
         header.set_raw(&path, &escape(charset.as_str(), &delimiters), &delimiters);
-        Self { delimiters, charset, segments: vec![header] }
+        Self { delimiters, charset, lead: String::new(), segments: vec![header] }
     }
 
     /// How it separates its parts.
@@ -60,9 +62,9 @@ impl Message {
         &self.segments
     }
 
-    /// The segments of a name, in their order.
+    /// The segments of a name, in their order; a name in lower case is the same name.
     pub fn segments_named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Segment> {
-        self.segments.iter().filter(move |segment| segment.name(&self.delimiters) == name)
+        self.segments.iter().filter(move |segment| segment.is(name, &self.delimiters))
     }
 
     /// The raw text at a path, as deep as the path goes, escape sequences untouched; `None` where the message ends
@@ -137,7 +139,7 @@ impl Message {
 
     /// Whether this is an acknowledgement: never to be acknowledged itself.
     pub fn is_acknowledgement(&self) -> bool {
-        let msa_second = self.segments.get(1).is_some_and(|segment| segment.name(&self.delimiters) == "MSA");
+        let msa_second = self.segments.get(1).is_some_and(|segment| segment.is("MSA", &self.delimiters));
         self.code().as_deref() == Some("ACK") || msa_second
     }
 
@@ -159,7 +161,7 @@ impl Message {
         let segment = self
             .segments
             .iter_mut()
-            .filter(|segment| segment.name(&delimiters) == path.segment)
+            .filter(|segment| segment.is(&path.segment, &delimiters))
             .nth(path.occurrence - 1)
             .ok_or_else(|| CannotSet::NoSegment(path.clone()))?;
         segment.set_raw(path, raw, &delimiters);
@@ -181,9 +183,17 @@ impl Message {
         Ok(())
     }
 
-    /// The text as it was parsed, with the line ends that it had.
+    /// Puts whole segments, written with this message's delimiters, in the place of all that it has.
+    pub(crate) fn replace(&mut self, segments: impl Iterator<Item = String>) {
+        let segment = |text| Segment { text, ending: "\r".to_owned() };
+        self.segments = segments.map(segment).collect();
+    }
+
+    /// The text as it was parsed, with the blank lines before it and the line ends that it had.
     pub fn render(&self) -> String {
-        self.segments.iter().flat_map(|segment| [segment.text.as_str(), segment.ending.as_str()]).collect()
+        let segments = self.segments.iter();
+        let parts = segments.flat_map(|segment| [segment.text.as_str(), segment.ending.as_str()]);
+        std::iter::once(self.lead.as_str()).chain(parts).collect()
     }
 
     /// The bytes to send: every segment ends with one carriage return. `None` where the message has a character

@@ -1,6 +1,6 @@
 //! Pure functions from bytes to a [`Message`] and back.
 
-mod charset;
+pub(crate) mod charset;
 mod delimiters;
 mod escape;
 mod issue;

@@ -5,13 +5,19 @@ use super::delimiters::Delimiters;
 use super::issue::{Code, Issue, Position};
 use super::message::Message;
 use super::path::is_segment_name;
-use super::segment::{Segment, is_header};
+use super::segment::{Naming, Segment, is_header};
 
 /// The byte order mark of UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
+/// What may stand before a message without harm.
+const BLANKS: [u8; 4] = *b" \t\r\n";
+
 /// How much of a message that cannot be parsed is looked at for its header.
 const MAX_HEAD: usize = 4096;
+
+/// Most issues that are told of the names of segments.
+const MAX_ISSUES: usize = 16;
 
 /// What a message may take.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +74,15 @@ impl Message {
             }
             None => (bytes, Mark::None),
         };
+        let blank = bytes.iter().take_while(|byte| BLANKS.contains(byte)).count();
+        let (lead, bytes) = bytes.split_at(blank);
+        if blank > 0 {
+            let what = "blanks stand before the message";
+            issues.push(Issue::warning(Code::SegmentSequence, Position::message(), what));
+        }
+        if charset::is_utf16(bytes) {
+            return Err(whole("the message is written in UTF-16; send it in UTF-8".to_owned()));
+        }
         if !bytes.starts_with(b"MSH") {
             return Err(whole("the message does not begin with MSH".to_owned()));
         }
@@ -76,7 +91,8 @@ impl Message {
         let delimiters = Delimiters::of_header(&decoded.text)?;
         let segments = split(&decoded.text, &delimiters, limits.max_segments)
             .ok_or_else(|| whole(format!("the message has more than {} segments", limits.max_segments)))?;
-        let message = Self { delimiters, charset: decoded.charset, segments };
+        let lead = charset::latin1(lead);
+        let message = Self { delimiters, charset: decoded.charset, lead, segments };
         issues.extend(line_ends(&message));
         issues.extend(names(&message));
         issues.extend(header(&message));
@@ -133,17 +149,37 @@ fn line_ends(message: &Message) -> Option<Issue> {
 fn names(message: &Message) -> Vec<Issue> {
     let delimiters = &message.delimiters;
     let mut issues = Vec::new();
+    // The last line that is a segment.
+    let mut segment_before: Option<&Segment> = None;
     for (index, segment) in message.segments.iter().enumerate() {
         let position = Position::segment(if index == 0 { "MSH" } else { "" }, index + 1);
-        let second_header = index > 0 && is_header(segment.name(delimiters));
-        if second_header {
-            let what = format!("line {} is a second message header", index + 1);
-            issues.push(Issue::error(Code::SegmentSequence, position, what));
-        } else if !segment.is_well_named(delimiters) {
-            let what = format!("line {} does not begin with the name of a segment", index + 1);
-            issues.push(Issue::error(Code::SegmentSequence, position, what));
+        let number = index + 1;
+        let error = |what: String| Issue::error(Code::SegmentSequence, position.clone(), what);
+        let warning = |what: String| Issue::warning(Code::SegmentSequence, position.clone(), what);
+        let naming = segment.naming(delimiters);
+        match naming {
+            Naming::Good if index > 0 && is_header(segment.name(delimiters)) => {
+                issues.push(error(format!("line {number} is a second message header")));
+            }
+            Naming::Good => {}
+            Naming::LowerCase => {
+                issues.push(warning(format!("line {number} has the name of its segment in lower case")));
+            }
+            Naming::None if segment_before.is_some_and(|before| before.goes_on_in(segment, delimiters)) => {
+                issues.push(warning(format!("line {number} goes on with the text of the segment before it")));
+            }
+            Naming::None => {
+                issues.push(error(format!("line {number} does not begin with the name of a segment")));
+            }
         }
-        if issues.len() >= 16 {
+        if naming != Naming::None {
+            segment_before = Some(segment);
+        }
+        // Many warnings must not hide an error.
+        if issues.len() > MAX_ISSUES && !issues.last().is_some_and(Issue::is_error) {
+            issues.pop();
+        }
+        if issues.len() > MAX_ISSUES {
             break;
         }
     }
@@ -166,7 +202,7 @@ fn header(message: &Message) -> Vec<Issue> {
             position(11),
             "the processing ID is missing",
         )),
-        Some(id) if !matches!(id.as_str(), "P" | "T" | "D") => {
+        Some(id) if !matches!(id.to_ascii_uppercase().as_str(), "P" | "T" | "D") => {
             issues.push(Issue::error(
                 Code::UnsupportedProcessingId,
                 position(11),
@@ -197,6 +233,7 @@ pub struct Head {
 /// The header of anything. Where none can be read, an empty one with the usual delimiters.
 pub fn head(bytes: &[u8], fallback: Charset) -> Head {
     let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    let bytes = &bytes[bytes.iter().take_while(|byte| BLANKS.contains(byte)).count()..];
     let bytes = &bytes[..bytes.len().min(MAX_HEAD)];
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
     let header = &bytes[..end];
@@ -210,7 +247,8 @@ pub fn head(bytes: &[u8], fallback: Charset) -> Head {
         // What cannot be written back in the message's own set is no use in an answer.
         let text =
             if charset.encode(&text).is_some() { text } else { text.replace(|c: char| !c.is_ascii(), "?") };
-        Some(Message { delimiters, charset, segments: vec![Segment { text, ending: "\r".to_owned() }] })
+        let segments = vec![Segment { text, ending: "\r".to_owned() }];
+        Some(Message { delimiters, charset, lead: String::new(), segments })
     });
     let message = readable.flatten().unwrap_or_else(|| Message::new(Delimiters::default(), Charset::ASCII));
     Head { message }
@@ -246,7 +284,23 @@ mod tests {
             (format!("{MSH}PID|1\r").replace('\r', "\r\n"), vec![(100, false)]),
             (format!("{MSH}\rPID|1\r"), vec![(100, false)]),
             (format!("{MSH}PIDX|1\r"), vec![(100, true)]),
-            (format!("{MSH}pid|1\r"), vec![(100, true)]),
+            (format!("{MSH}pid|1\r"), vec![(100, false)]),
+            (format!("\r\n {MSH}PID|1\r"), vec![(100, false)]),
+            (format!("{MSH}NTE|1||one\rtwo\r\rthree|x\rPID|1\r"), vec![(100, false); 3]),
+            (format!("{MSH}NTE|1||one\rP:D|1\r"), vec![(100, true)]),
+            (
+                format!("{MSH}OBX|1|ED|P||^^PDF^Base64^JVBE\rRi0x\rQk0=||||||F\rNTE|1\r"),
+                vec![(100, false); 2],
+            ),
+            (format!("{MSH}OBX|1|NM|P||1\rtwo\r"), vec![(100, true)]),
+            (format!("{MSH}PID|1||X||Wang^Xiao\rDong||1980\r"), vec![(100, true)]),
+            (format!("{MSH}NTE|1||{}\rPID|1\rdong\r", "\rx y".repeat(40)), {
+                let mut all = vec![(100, false); 16];
+                all.push((100, true));
+                all
+            }),
+            ("\u{feff}M\0S\0H\0".to_owned(), vec![(100, true)]),
+            (MSH.replace("|P|", "|p|"), vec![]),
             (format!("{MSH}{MSH}"), vec![(100, true)]),
             (MSH.replace("ADT^A04", ""), vec![(101, true)]),
             (MSH.replace("|7|", "||"), vec![(101, true)]),

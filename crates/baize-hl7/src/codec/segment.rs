@@ -3,6 +3,17 @@
 use super::delimiters::Delimiters;
 use super::path::{Path, is_segment_name};
 
+/// What the name of a segment looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// As the standard has it.
+    Good,
+    /// The same in lower case.
+    LowerCase,
+    /// This is no segment.
+    None,
+}
+
 /// A segment as it was written. Nothing of it is interpreted before it is asked for, so unknown segments and
 /// surplus fields survive, and it takes no more memory than its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +33,38 @@ impl Segment {
         }
     }
 
+    /// Whether it has this name, in capitals or not.
+    pub fn is(&self, name: &str, delimiters: &Delimiters) -> bool {
+        self.name(delimiters).eq_ignore_ascii_case(name)
+    }
+
     /// The text of the whole segment.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether its name has the shape of a segment's.
-    pub(super) fn is_well_named(&self, delimiters: &Delimiters) -> bool {
-        is_segment_name(self.name(delimiters))
+    pub(super) fn naming(&self, delimiters: &Delimiters) -> Naming {
+        let name = self.name(delimiters);
+        if is_segment_name(name) {
+            Naming::Good
+        } else if is_segment_name(&name.to_ascii_uppercase()) && name.len() < self.text.len() {
+            Naming::LowerCase
+        } else {
+            Naming::None
+        }
+    }
+
+    /// Whether a line without a segment's name may go on with the text of this segment: senders leave carriage
+    /// returns in notes, reports and encoded documents. What looks like a segment with a damaged name goes on with
+    /// nothing.
+    pub(super) fn goes_on_in(&self, line: &Self, delimiters: &Delimiters) -> bool {
+        let damaged =
+            line.text.split_once(delimiters.field).is_some_and(|(name, _)| name.chars().count() == 3);
+        let text_type = |kind: &str| matches!(kind, "TX" | "FT" | "ST" | "ED" | "RP" | "");
+        !damaged
+            && (self.is("NTE", delimiters)
+                || self.is("OBX", delimiters) && text_type(self.field(2, delimiters).unwrap_or_default()))
     }
 
     /// The raw text of a field, all repetitions; `None` where the segment ends before it. MSH-1 is the separator.

@@ -13,7 +13,7 @@ use super::frame::Frame;
 use super::link::{Link, Patience};
 use crate::codec::{Limits, Message};
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Where and how to send.
@@ -45,6 +45,21 @@ pub enum Answer {
     NoAnswer(String),
 }
 
+/// An answer with its code, as the peer wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// MSA-1, such as `AA`; `None` where the peer said nothing about the message.
+    pub code: Option<String>,
+    /// What it means.
+    pub answer: Answer,
+}
+
+impl From<Answer> for Exchange {
+    fn from(answer: Answer) -> Self {
+        Self { code: None, answer }
+    }
+}
+
 /// A connection to one peer, opened when it is needed. One message is under way at a time.
 pub struct Client {
     config: ClientConfig,
@@ -60,11 +75,17 @@ impl Client {
     /// Sends a message and waits for its acknowledgement. A connection on which anything went wrong is not used
     /// again, so that a late answer cannot be taken for the next message's.
     pub async fn send(&self, message: &Message) -> Answer {
+        self.exchange(message).await.answer
+    }
+
+    /// As [`send`](Self::send), with the code by which the peer answered.
+    pub async fn exchange(&self, message: &Message) -> Exchange {
         let Some(bytes) = message.to_bytes() else {
-            return Answer::Rejected("the message has a character that its character set lacks".to_owned());
+            return Answer::Rejected("the message has a character that its character set lacks".to_owned())
+                .into();
         };
         let Some(control_id) = message.control_id() else {
-            return Answer::Rejected("the message has no control ID".to_owned());
+            return Answer::Rejected("the message has no control ID".to_owned()).into();
         };
         let mut kept = self.link.lock().await;
         // Taken out: were this future dropped, the connection would go with it.
@@ -79,22 +100,31 @@ impl Client {
             Some(link) => link,
             None => match self.connect().await {
                 Ok(link) => link,
-                Err(reason) => return Answer::NoAnswer(reason),
+                Err(reason) => return Answer::NoAnswer(reason).into(),
             },
         };
         if let Err(error) = link.send(&bytes).await {
-            return Answer::NoAnswer(format!("not sent: {error}"));
+            return Answer::NoAnswer(format!("not sent: {error}")).into();
         }
         let wait = self.answer(&mut link, message, &control_id);
-        let answer = timeout(self.config.answer_timeout, wait)
+        let answered = timeout(self.config.answer_timeout, wait)
             .await
-            .unwrap_or_else(|_| Answer::NoAnswer("no answer in time".to_owned()));
-        if matches!(answer, Answer::NoAnswer(_)) {
+            .unwrap_or_else(|_| Answer::NoAnswer("no answer in time".to_owned()).into());
+        if matches!(answered.answer, Answer::NoAnswer(_)) {
             link.close().await;
         } else {
             *kept = Some(link);
         }
-        answer
+        answered
+    }
+
+    /// Whether somebody listens, and speaks TLS where that is wanted. Sends nothing: MLLP has no question of its own.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn probe(&self) -> Result<(), String> {
+        self.connect().await?.close().await;
+        Ok(())
     }
 
     async fn connect(&self) -> Result<Link<Box<dyn Stream>>, String> {
@@ -116,7 +146,12 @@ impl Client {
     }
 
     /// Waits for the acknowledgement that settles the message.
-    async fn answer(&self, link: &mut Link<Box<dyn Stream>>, message: &Message, control_id: &str) -> Answer {
+    pub(super) async fn answer(
+        &self,
+        link: &mut Link<Box<dyn Stream>>,
+        message: &Message,
+        control_id: &str,
+    ) -> Exchange {
         // Table 0155: with AL an application acknowledgement follows; before it, a commit is no last word.
         let more = message.at("MSH", 16, 1).as_deref() == Some("AL");
         loop {
@@ -124,12 +159,12 @@ impl Client {
                 Ok(Frame::Message(bytes)) => bytes,
                 Ok(Frame::Garbage(_)) => continue,
                 Ok(Frame::TooLong { .. }) => {
-                    return Answer::NoAnswer("the answer is longer than the limit".to_owned());
+                    return Answer::NoAnswer("the answer is longer than the limit".to_owned()).into();
                 }
-                Err(error) => return Answer::NoAnswer(error.to_string()),
+                Err(error) => return Answer::NoAnswer(error.to_string()).into(),
             };
             let Ok(parsed) = Message::parse(&bytes, &self.config.limits) else {
-                return Answer::NoAnswer("the answer is no HL7 message".to_owned());
+                return Answer::NoAnswer("the answer is no HL7 message".to_owned()).into();
             };
             let ack = parsed.message;
             if ack.at("MSA", 2, 1).as_deref() != Some(control_id) {
@@ -138,13 +173,15 @@ impl Client {
                 continue;
             }
             let said = || ack.at("MSA", 3, 1).or_else(|| ack.at("ERR", 8, 1)).unwrap_or_default();
-            return match ack.at("MSA", 1, 1).as_deref() {
+            let code = ack.at("MSA", 1, 1);
+            let answer = match code.as_deref() {
                 Some("CA") if more => continue,
                 Some("AA" | "CA") => Answer::Accepted,
                 Some("AE" | "CE") => Answer::Error(said()),
                 Some("AR" | "CR") => Answer::Rejected(said()),
-                _ => Answer::NoAnswer("the answer has no code of table 0008".to_owned()),
+                _ => return Answer::NoAnswer("the answer has no code of table 0008".to_owned()).into(),
             };
+            return Exchange { code, answer };
         }
     }
 }

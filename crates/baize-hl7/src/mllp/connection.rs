@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::ack::Receipt;
 use super::frame::Frame;
+use super::key::key;
 use super::link::{Link, LinkError, Patience};
-use super::seen::MessageKey;
-use super::server::Shared;
+use super::server::{Inbound, Shared};
 use crate::codec::{Code, Issue, Limits, Message, Parsed, Position, head};
 
 /// Longer messages are parsed off the threads that serve connections.
@@ -44,6 +44,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
             }
             break "stopped";
         };
+        let came = shared.clock.now();
         let answers = match next {
             Ok(Frame::Message(bytes)) => take(bytes, peer, shared).await,
             Ok(Frame::TooLong { head: bytes }) => {
@@ -62,6 +63,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
                 break "broken";
             }
         };
+        let answered = !answers.is_empty();
         let mut failed = None;
         for answer in answers {
             failed = link.send(&answer).await.err();
@@ -73,6 +75,9 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
             // The message is kept; the peer will send it again and hear that it was accepted.
             warn!(%error, "acknowledgement not delivered");
             break "broken";
+        }
+        if answered {
+            shared.metrics.took(shared.clock.now().saturating_since(came));
         }
     };
     debug!(end, "hl7 connection ended");
@@ -94,40 +99,12 @@ async fn take(bytes: Vec<u8>, peer: SocketAddr, shared: &Shared) -> Vec<Vec<u8>>
     let receipt = if issues.iter().any(Issue::is_error) {
         Receipt::refusal(issues)
     } else {
-        accept(&message, &issues, &bytes, peer, shared).await
+        let key = key(&message, &bytes);
+        let inbound = Inbound { message: &message, bytes: &bytes, key, warnings: &issues, peer };
+        shared.receiver.receive(inbound).await
     };
-    report(&message.message_type(), &receipt);
+    report(&message.message_type(), &receipt, shared);
     shared.acknowledger.answers(&message, &receipt)
-}
-
-async fn accept(
-    message: &Message,
-    warnings: &[Issue],
-    bytes: &[u8],
-    peer: SocketAddr,
-    shared: &Shared,
-) -> Receipt {
-    let key = MessageKey::new(message, bytes);
-    match shared.seen.contains(&key).await {
-        Ok(true) => {
-            info!("a message that was accepted before came again");
-            return Receipt::Accepted;
-        }
-        Ok(false) => {}
-        Err(fault) => {
-            warn!(%fault, "cannot tell whether the message came before");
-            let what = "storage does not answer; send the message again later";
-            let issue = Issue::error(Code::ApplicationInternal, Position::message(), what);
-            return Receipt::Error(vec![issue]);
-        }
-    }
-    let receipt = shared.receiver.receive(message, warnings, peer).await;
-    if receipt == Receipt::Accepted
-        && let Err(fault) = shared.seen.record(key).await
-    {
-        warn!(%fault, "an accepted message could not be remembered");
-    }
-    receipt
 }
 
 async fn parse(bytes: Vec<u8>, limits: Limits) -> (Vec<u8>, Result<Parsed, Issue>) {
@@ -148,12 +125,13 @@ async fn parse(bytes: Vec<u8>, limits: Limits) -> (Vec<u8>, Result<Parsed, Issue
 /// Answers what could not be parsed, as far as its header goes.
 fn answer_unread(bytes: &[u8], receipt: Receipt, shared: &Shared) -> Vec<Vec<u8>> {
     let head = head(bytes, shared.config.limits.fallback);
-    report("unreadable", &receipt);
+    report("unreadable", &receipt, shared);
     shared.acknowledger.answers(&head.message, &receipt)
 }
 
 /// The issues say where and what, never whose.
-fn report(message_type: &str, receipt: &Receipt) {
+fn report(message_type: &str, receipt: &Receipt, shared: &Shared) {
+    shared.metrics.answered(message_type, receipt);
     match receipt {
         Receipt::Accepted => debug!("message accepted"),
         Receipt::Error(issues) | Receipt::Rejected(issues) => {

@@ -92,24 +92,49 @@ impl Unframer {
                     if plain > 0 {
                         self.keep(plain);
                     } else if byte == START {
-                        // The sender began anew: what it began before never ends.
-                        self.garbage = self.frame.len() + 1;
-                        self.frame.clear();
-                        self.state = State::Between;
+                        match begins_message(&rest[1..])? {
+                            // The sender began anew: what it began before never ends.
+                            true => {
+                                self.garbage = self.frame.len() + 1;
+                                self.frame.clear();
+                                self.state = State::Between;
+                            }
+                            // A vertical tab, as word processors write it.
+                            false => self.keep(1),
+                        }
                     } else {
-                        match rest.get(1) {
-                            None => return None,
-                            Some(&CR) => {
+                        match rest.get(1)? {
+                            &CR | b'\n' => {
                                 self.read += 2;
                                 return Some(self.finish());
                             }
+                            // The sender leaves the carriage return out.
+                            &START => {
+                                self.read += 1;
+                                return Some(self.finish());
+                            }
                             // A lone 0x1C is part of the message, however odd.
-                            Some(_) => self.keep(1),
+                            _ => self.keep(1),
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Whether everything of a frame is here but the carriage return behind its end.
+    pub(crate) fn lacks_only_cr(&self) -> bool {
+        self.is_mid_frame() && self.input[self.read..] == [END]
+    }
+
+    /// The frame that [`lacks_only_cr`](Self::lacks_only_cr), for a sender that leaves it out. One that comes later
+    /// counts for nothing.
+    pub(crate) fn end_without_cr(&mut self) -> Option<Frame> {
+        if !self.lacks_only_cr() {
+            return None;
+        }
+        self.read += 1;
+        Some(self.finish())
     }
 
     fn keep(&mut self, length: usize) {
@@ -137,6 +162,13 @@ impl Unframer {
     fn take_garbage(&mut self) -> Option<Frame> {
         (self.garbage > 0).then(|| Frame::Garbage(std::mem::take(&mut self.garbage)))
     }
+}
+
+/// Whether a message begins here; `None` where too little is known.
+fn begins_message(bytes: &[u8]) -> Option<bool> {
+    let known = bytes.len().min(3);
+    let fits = b"MSH".starts_with(&bytes[..known]);
+    (known == 3 || !fits).then_some(fits)
 }
 
 /// A message in its frame.
@@ -179,7 +211,9 @@ mod tests {
             (b"\x0ba\x1c\r\n\r\x0bb\x1c\r", vec![message("a"), message("b")]),
             (b"xyz\x0ba\x1c\rjunk", vec![Frame::Garbage(3), message("a"), Frame::Garbage(4)]),
             (b"\x0ba\x1cb\x1c\r", vec![message("a\x1cb")]),
-            (b"\x0bab\x0bc\x1c\r", vec![Frame::Garbage(3), message("c")]),
+            (b"\x0bab\x0bMSH\x1c\r", vec![Frame::Garbage(3), message("MSH")]),
+            (b"\x0bab\x0bMS\x1c\r", vec![message("ab\x0bMS")]),
+            (b"\x0ba\x1c\x0bb\x1c\n\x0bc\x1c\r", vec![message("a"), message("b"), message("c")]),
             (b"\x0b\x1c\r", vec![message("")]),
             (
                 b"\x0b123456789\x1c\r\x0bb\x1c\r",
@@ -217,7 +251,8 @@ mod tests {
             let mut unframer = Unframer::new(max);
             unframer.feed(&bytes);
             while unframer.next().is_some() {}
-            prop_assert!(unframer.is_drained() || bytes.last() == Some(&END));
+            let undecided = [&[END][..], &[START], b"\x0bM", b"\x0bMS"];
+            prop_assert!(unframer.is_drained() || undecided.iter().any(|end| bytes.ends_with(end)));
             prop_assert!(unframer.frame.len() <= max.max(KEPT_OF_TOO_LONG));
         }
     }

@@ -12,6 +12,10 @@ use super::frame::{Frame, Unframer, framed};
 /// Read at once.
 const CHUNK: usize = 16 << 10;
 
+/// How long the carriage return behind the end of a frame is waited for: some senders leave it out and wait for their
+/// answer. Shorter than any sender waits, longer than a network keeps two bytes apart.
+const CR_PATIENCE: Duration = Duration::from_millis(300);
+
 /// Why there is no further frame.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
@@ -82,6 +86,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link<S> {
         loop {
             if let Some(frame) = self.buffered() {
                 return Ok(frame);
+            }
+            if self.unframer.lacks_only_cr() {
+                match timeout(CR_PATIENCE, self.stream.read(&mut self.chunk)).await {
+                    Ok(Ok(read)) if read > 0 => self.unframer.feed(&self.chunk[..read]),
+                    Ok(Err(error)) => return Err(error.into()),
+                    // Nothing more comes: the frame is whole all the same.
+                    Ok(Ok(_)) | Err(_) => {
+                        if let Some(frame) = self.unframer.end_without_cr() {
+                            (self.idle, self.frame) = (None, None);
+                            return Ok(frame);
+                        }
+                    }
+                }
+                continue;
             }
             let within = self.unframer.is_mid_frame();
             let over = if within {

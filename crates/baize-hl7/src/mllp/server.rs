@@ -1,12 +1,13 @@
 //! The server: one task per connection, so many and no more.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::Clock;
+use baize_core::ports::MessageKey;
 use rustls::ServerConfig as TlsConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,18 +19,35 @@ use tracing::{Instrument as _, error, info, info_span, warn};
 
 use super::ack::{Acknowledger, Receipt};
 use super::connection::serve;
-use super::seen::Seen;
+use super::metrics::Metrics;
 use crate::codec::{Issue, Limits, Message};
 
 /// How long to rest after the system could give us no connection (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A message that came in and can be read.
+#[derive(Clone, Debug)]
+pub struct Inbound<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// As it came, without its frame.
+    pub bytes: &'a [u8],
+    /// What makes it the same message when it comes again.
+    pub key: MessageKey,
+    /// What was odd about it, no error among them.
+    pub warnings: &'a [Issue],
+    /// Who sent it.
+    pub peer: SocketAddr,
+}
+
 /// Takes messages in.
 #[async_trait]
 pub trait Receiver: Send + Sync {
-    /// Takes one message. [`Receipt::Accepted`] only after it is durable: the peer may forget it then. The same
-    /// message can come twice. `warnings` are what was odd about it; a message with an error never comes here.
-    async fn receive(&self, message: &Message, warnings: &[Issue], peer: SocketAddr) -> Receipt;
+    /// Takes one message. [`Receipt::Accepted`] only after it is durable: the peer may forget it then. A peer that
+    /// missed an acknowledgement sends the same message again: it must be accepted again, and nothing follow from it
+    /// a second time. That is the receiver's part, because only in the transaction that keeps a message can it be
+    /// told for sure whether it was kept before.
+    async fn receive(&self, inbound: Inbound<'_>) -> Receipt;
 }
 
 /// How to serve.
@@ -53,8 +71,9 @@ pub struct ServerConfig {
 pub(super) struct Shared {
     pub(super) config: ServerConfig,
     pub(super) receiver: Arc<dyn Receiver>,
-    pub(super) seen: Arc<dyn Seen>,
     pub(super) acknowledger: Acknowledger,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
 }
 
 /// An MLLP server that listens.
@@ -62,7 +81,9 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     slots: Arc<Semaphore>,
-    shared: Arc<Shared>,
+    /// Empty: anybody.
+    peers: Vec<IpAddr>,
+    shared: Shared,
 }
 
 impl Server {
@@ -73,7 +94,6 @@ impl Server {
     pub async fn bind(
         config: ServerConfig,
         receiver: Arc<dyn Receiver>,
-        seen: Arc<dyn Seen>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         if config.max_connections == 0 || config.idle_timeout.is_zero() || config.frame_timeout.is_zero() {
@@ -83,9 +103,24 @@ impl Server {
         let listener = TcpListener::bind(config.bind).await?;
         let local_addr = listener.local_addr()?;
         let slots = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-        let acknowledger = Acknowledger::new(clock);
-        let shared = Arc::new(Shared { config, receiver, seen, acknowledger });
-        Ok(Self { listener, local_addr, slots, shared })
+        let acknowledger = Acknowledger::new(Arc::clone(&clock));
+        let metrics = Metrics::new([]);
+        let shared = Shared { config, receiver, acknowledger, clock, metrics };
+        Ok(Self { listener, local_addr, slots, peers: Vec::new(), shared })
+    }
+
+    /// Counts in these.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.shared.metrics = metrics;
+        self
+    }
+
+    /// Takes connections from these addresses only; from anybody where the list is empty.
+    #[must_use]
+    pub fn only_from(mut self, peers: Vec<IpAddr>) -> Self {
+        self.peers = peers;
+        self
     }
 
     /// Where it listens.
@@ -98,6 +133,7 @@ impl Server {
     /// has been acknowledged.
     pub async fn run(self, shutdown: CancellationToken) {
         info!(address = %self.local_addr, tls = self.shared.config.tls.is_some(), "hl7 port open");
+        let shared = Arc::new(self.shared);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -105,11 +141,15 @@ impl Server {
                 () = shutdown.cancelled() => break,
                 Some(ended) = connections.join_next() => report(ended),
                 (stream, peer) = accept(&self.listener) => {
+                    if !self.peers.is_empty() && !self.peers.contains(&peer.ip().to_canonical()) {
+                        warn!(%peer, "hl7 connection from an address that is not allowed");
+                        continue;
+                    }
                     let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
                         warn!(%peer, "too many hl7 connections");
                         continue;
                     };
-                    let task = connect(stream, peer, Arc::clone(&self.shared), shutdown.clone(), slot);
+                    let task = connect(stream, peer, Arc::clone(&shared), shutdown.clone(), slot);
                     connections.spawn(task.instrument(info_span!("hl7", %peer)));
                 }
             }
@@ -147,6 +187,7 @@ async fn connect(
     shutdown: CancellationToken,
     _slot: OwnedSemaphorePermit,
 ) {
+    let _counted = shared.metrics.connected();
     let Some(tls) = shared.config.tls.clone() else {
         return serve(stream, peer, &shared, &shutdown).await;
     };

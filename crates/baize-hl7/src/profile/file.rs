@@ -129,6 +129,11 @@ impl Profile {
         format!("{} {}", self.id, self.version)
     }
 
+    /// The types of messages that it reads, such as `ADT^A01`.
+    pub fn message_types(&self) -> impl Iterator<Item = &str> {
+        self.messages.iter().map(|rule| rule.message_type.as_str())
+    }
+
     /// Where its rules come from.
     pub fn source(&self) -> &str {
         &self.source

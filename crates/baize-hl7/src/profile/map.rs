@@ -6,7 +6,7 @@ use super::scope::{Scope, position};
 use super::types::{
     Content, EncounterEvent, EncounterKind, Mapped, Mapping, Orders, Patient, Visit, VitalsReading,
 };
-use crate::codec::{Code, Issue, Message, Position};
+use crate::codec::{Code, Issue, Message, Path, Position};
 
 impl Profile {
     /// What a message says.
@@ -54,11 +54,16 @@ impl Profile {
         let code = message.code().unwrap_or_default();
         // Before 2.3 the event may stand in EVN alone.
         let event = message.event().or_else(|| message.at("EVN", 1, 1)).unwrap_or_default();
+        let (code, event) = (code.to_ascii_uppercase(), event.to_ascii_uppercase());
         let wanted = format!("{code}^{event}");
-        let rule = self.messages.iter().find(|rule| rule.message_type == wanted);
+        let begins = format!("{code}^");
+        let rule = self.messages.iter().find(|rule| rule.message_type == wanted).or_else(|| {
+            // Old senders write `ORM` and `ORU`: where only one event of the code is read, it can be no other.
+            let mut of_code = self.messages.iter().filter(|rule| rule.message_type.starts_with(&begins));
+            of_code.next().filter(|_| event.is_empty() && of_code.next().is_none())
+        });
         rule.map(|rule| rule.reading).ok_or_else(|| {
             let at = Position::field("MSH", 1, 9);
-            let begins = format!("{code}^");
             if self.messages.iter().any(|rule| rule.message_type.starts_with(&begins)) {
                 Issue::error(Code::UnsupportedEvent, at, "the profile does not read this event")
             } else {
@@ -76,6 +81,9 @@ impl Profile {
         if !is_given(patient.id.as_ref()) {
             issues.push(missing(self.patient.id.position(), "the patient's identifier is missing"));
         }
+        // Each half of them may have been found in another repetition: two people's names make nobody's.
+        together(patient.family_name.as_ref(), &mut patient.given_name);
+        together(patient.id.as_ref(), &mut patient.id_authority);
         date(&mut patient.birth_date, issues);
         if let Some(birth) = &mut patient.birth_date {
             birth.value.truncate("YYYY-MM-DD".len());
@@ -98,6 +106,18 @@ impl Profile {
         date(&mut visit.occurred_at, issues);
         visit
     }
+}
+
+/// Takes a value away that stands in another repetition of the field than the one it belongs to.
+fn together(first: Option<&Mapped>, second: &mut Option<Mapped>) {
+    let place = |mapped: &Mapped| mapped.path.parse::<Path>().ok();
+    let Some(first) = first.and_then(place) else { return };
+    second.take_if(|second| {
+        place(second).is_some_and(|second| {
+            (&second.segment, second.field) == (&first.segment, first.field)
+                && second.repetition.unwrap_or(1) != first.repetition.unwrap_or(1)
+        })
+    });
 }
 
 /// Whether there is a value, and not the wish to delete it.

@@ -10,12 +10,11 @@ use crate::codec::{Issue, Message, Segment};
 
 impl Profile {
     pub(super) fn orders(&self, message: &Message, issues: &mut Vec<Issue>) -> Vec<Order> {
-        let (common, groups) = groups(message);
+        let groups = groups(message);
         if groups.is_empty() {
             issues.push(missing(self.order.control.position(), "the message holds no order"));
         }
-        let one = |group: &[Segment]| self.order(&Scope::part(message, common, group), issues);
-        groups.into_iter().map(one).collect()
+        groups.into_iter().map(|parts| self.order(&Scope::part(message, parts), issues)).collect()
     }
 
     fn order(&self, scope: &Scope<'_>, issues: &mut Vec<Issue>) -> Order {
@@ -57,19 +56,35 @@ impl Profile {
     }
 }
 
-/// What precedes the first order, and the orders. Each ORC begins one; where there is no ORC, each OBR does.
-fn groups(message: &Message) -> (&[Segment], Vec<&[Segment]>) {
+/// The orders, each with what precedes the first of them and what it shares with others. Each ORC begins one; where
+/// there is no ORC, each OBR does; and where several OBR follow an ORC, each of them is an order of its own.
+fn groups(message: &Message) -> Vec<[&[Segment]; 3]> {
     let delimiters = message.delimiters();
     let segments = message.segments();
-    let begins_with = |name: &str| -> Vec<usize> {
-        let named = segments.iter().enumerate().filter(|(_, segment)| segment.name(delimiters) == name);
+    let begins = |within: &[Segment], name: &str| -> Vec<usize> {
+        let named = within.iter().enumerate().filter(|(_, segment)| segment.is(name, delimiters));
         named.map(|(at, _)| at).collect()
     };
-    let mut begins = begins_with("ORC");
-    if begins.is_empty() {
-        begins = begins_with("OBR");
+    let orders = begins(segments, "ORC");
+    if orders.is_empty() {
+        let (common, procedures) = cut(segments, &begins(segments, "OBR"));
+        return procedures.into_iter().map(|procedure| [common, procedure, &[]]).collect();
     }
-    let Some(first) = begins.first().copied() else { return (segments, Vec::new()) };
-    let ends = begins.iter().skip(1).copied().chain([segments.len()]);
-    (&segments[..first], begins.iter().zip(ends).map(|(begin, end)| &segments[*begin..end]).collect())
+    let (common, orders) = cut(segments, &orders);
+    let divided = orders.into_iter().flat_map(|order| {
+        let procedures = begins(order, "OBR");
+        if procedures.len() < 2 {
+            return vec![[common, order, &[]]];
+        }
+        let (shared, procedures) = cut(order, &procedures);
+        procedures.into_iter().map(|procedure| [common, shared, procedure]).collect()
+    });
+    divided.collect()
+}
+
+/// What precedes the first of the places, and what stands from each of them to the next.
+fn cut<'a>(segments: &'a [Segment], places: &[usize]) -> (&'a [Segment], Vec<&'a [Segment]>) {
+    let first = places.first().copied().unwrap_or(segments.len());
+    let ends = places.iter().skip(1).copied().chain([segments.len()]);
+    (&segments[..first], places.iter().zip(ends).map(|(begin, end)| &segments[*begin..end]).collect())
 }

@@ -5,27 +5,27 @@ use serde::Deserialize;
 use super::types::Mapped;
 use crate::codec::{Message, Path, Position, Segment};
 
-/// The part of a message that paths are read in: all of it, or what precedes its orders together with one of them, so
+/// The parts of a message that paths are read in: all of it, or what precedes its orders together with one of them, so
 /// that an order never takes a value of its neighbour.
 pub(super) struct Scope<'a> {
     pub(super) message: &'a Message,
-    common: &'a [Segment],
-    own: &'a [Segment],
+    parts: [&'a [Segment]; 3],
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn whole(message: &'a Message) -> Self {
-        Self { message, common: message.segments(), own: &[] }
+        Self { message, parts: [message.segments(), &[], &[]] }
     }
 
-    pub(super) fn part(message: &'a Message, common: &'a [Segment], own: &'a [Segment]) -> Self {
-        Self { message, common, own }
+    /// Of what precedes the orders, what precedes the procedures of an order, and one procedure.
+    pub(super) fn part(message: &'a Message, parts: [&'a [Segment]; 3]) -> Self {
+        Self { message, parts }
     }
 
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &'a Segment> {
         let delimiters = *self.message.delimiters();
-        let all = self.common.iter().chain(self.own);
-        all.filter(move |segment| segment.name(&delimiters) == name)
+        let all = self.parts.into_iter().flatten();
+        all.filter(move |segment| segment.is(name, &delimiters))
     }
 
     /// The number that a segment has among those of its name in the whole message.

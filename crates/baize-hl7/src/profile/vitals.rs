@@ -94,6 +94,18 @@ impl Observation<'_> {
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
+    /// The value, and the component that holds it. Of a structured numeric (SN) only a plain number counts: "less
+    /// than", ranges and ratios are no measurement, and neither are several values.
+    fn number(&self) -> (Option<f64>, usize) {
+        let is_structured = self.text(2, 1).as_deref() == Some("SN");
+        let component = if is_structured { 2 } else { 1 };
+        let plain = !is_structured
+            || (matches!(self.text(5, 1).as_deref(), None | Some("=")) && self.text(5, 3).is_none());
+        let alone = self.segment.repetitions(5, self.message.delimiters()).count() == 1;
+        let text = self.text(5, component).filter(|_| plain && alone);
+        (text.and_then(|text| text.parse().ok()), component)
+    }
+
     fn warning(&self, code: Code, field: usize, what: &str) -> Issue {
         Issue::warning(code, Position::field("OBX", self.occurrence, field), what)
     }
@@ -108,26 +120,22 @@ impl Profile {
         let mut group_time = None;
         let mut groups = 0;
         for segment in message.segments() {
-            match segment.name(delimiters) {
-                "OBR" => {
-                    groups += 1;
-                    let path = Path {
-                        segment: "OBR".to_owned(),
-                        occurrence: groups,
-                        field: 7,
-                        repetition: None,
-                        component: None,
-                        subcomponent: None,
-                    };
-                    group_time =
-                        message.text_in(segment, &path).map(|value| Mapped { value, path: path.to_string() });
-                }
-                "OBX" => {
-                    occurrence += 1;
-                    let observation = Observation { message, segment, occurrence };
-                    vitals.extend(self.vital(&observation, group_time.clone(), issues));
-                }
-                _ => {}
+            if segment.is("OBR", delimiters) {
+                groups += 1;
+                let path = Path {
+                    segment: "OBR".to_owned(),
+                    occurrence: groups,
+                    field: 7,
+                    repetition: None,
+                    component: None,
+                    subcomponent: None,
+                };
+                group_time =
+                    message.text_in(segment, &path).map(|value| Mapped { value, path: path.to_string() });
+            } else if segment.is("OBX", delimiters) {
+                occurrence += 1;
+                let observation = Observation { message, segment, occurrence };
+                vitals.extend(self.vital(&observation, group_time.clone(), issues));
             }
         }
         vitals
@@ -153,7 +161,7 @@ impl Profile {
             ));
             return None;
         }
-        let number = observation.text(5, 1).and_then(|text| text.parse::<f64>().ok());
+        let (number, component) = observation.number();
         let Some(number) = number.filter(|number| number.is_finite()) else {
             issues.push(observation.warning(Code::DataType, 5, "the value of this vital sign is no number"));
             return None;
@@ -174,6 +182,11 @@ impl Profile {
         let own = own.map(|value| Mapped { value, path: observation.path(14, 1).to_string() });
         let mut measured_at = own.or(group_time);
         date(&mut measured_at, issues);
-        Some(Vital { name: rule.name.clone(), value, path: observation.path(5, 1).to_string(), measured_at })
+        Some(Vital {
+            name: rule.name.clone(),
+            value,
+            path: observation.path(5, component).to_string(),
+            measured_at,
+        })
     }
 }

@@ -1,12 +1,14 @@
 //! A server on a port of the system's choice, a receiver that remembers, and a socket that speaks MLLP by hand.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::SystemClock;
-use baize_hl7::mllp::{Receipt, Receiver, RecentlySeen, Server, ServerConfig};
+use baize_core::ports::MessageKey;
+use baize_hl7::mllp::{Inbound, Receipt, Receiver, Server, ServerConfig};
 use baize_hl7::{Charset, Code, Issue, Limits, Message, Position};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for any machine; reached only where a test fails.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// Keeps what it is given; a message whose control ID begins with `E` it cannot use, with `R` it never will.
+/// Keeps what it is given, once; a message whose control ID begins with `E` it cannot use, with `R` it never will.
 #[derive(Default)]
 pub(crate) struct Memory {
     kept: Mutex<Vec<String>>,
+    keys: Mutex<HashSet<MessageKey>>,
 }
 
 impl Memory {
@@ -30,14 +33,16 @@ impl Memory {
 
 #[async_trait]
 impl Receiver for Memory {
-    async fn receive(&self, message: &Message, _warnings: &[Issue], _peer: SocketAddr) -> Receipt {
-        let id = message.control_id().unwrap();
+    async fn receive(&self, inbound: Inbound<'_>) -> Receipt {
+        let id = inbound.message.control_id().unwrap();
         let issue = Issue::error(Code::UnknownKey, Position::field("PID", 1, 3), "nobody is known by it");
         match id.chars().next() {
             Some('E') => Receipt::Error(vec![issue]),
             Some('R') => Receipt::Rejected(vec![issue]),
             _ => {
-                self.kept.lock().unwrap().push(id);
+                if self.keys.lock().unwrap().insert(inbound.key) {
+                    self.kept.lock().unwrap().push(id);
+                }
                 Receipt::Accepted
             }
         }
@@ -53,6 +58,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::start_as(change, |server| server).await
+    }
+
+    pub(crate) async fn start_as(
+        change: impl FnOnce(&mut ServerConfig),
+        furnish: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let mut config = ServerConfig {
             bind: "127.0.0.1:0".parse().unwrap(),
             max_connections: 8,
@@ -63,9 +75,8 @@ impl Running {
         };
         change(&mut config);
         let memory = Arc::new(Memory::default());
-        let seen = Arc::new(RecentlySeen::new(16));
-        let server =
-            Server::bind(config, Arc::clone(&memory) as _, seen, Arc::new(SystemClock)).await.unwrap();
+        let server = Server::bind(config, Arc::clone(&memory) as _, Arc::new(SystemClock)).await.unwrap();
+        let server = furnish(server);
         let shutdown = CancellationToken::new();
         let address = server.local_addr();
         let task = tokio::spawn(server.run(shutdown.clone()));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Principal;
 use crate::access::Role;
+use crate::fhir::Scope;
 use crate::{ConfigError, JwtConfig, JwtKey};
 
 /// Shorter secrets can be guessed from one token (RFC 7518 section 3.2).
@@ -22,6 +23,9 @@ struct Claims {
     /// Names that are no roles of ours are left out: providers put all of a user's roles here.
     #[serde(default)]
     roles: Vec<String>,
+    /// SMART Backend Services scopes, parted by spaces (RFC 8693 section 4.2). Those that are none of ours are left out.
+    #[serde(default)]
+    scope: String,
 }
 
 /// Checks signature, algorithm, issuer, audience and time of a token.
@@ -73,6 +77,7 @@ impl Verifier {
             return None;
         }
         let roles: Vec<Role> = claims.roles.iter().filter_map(|name| name.parse().ok()).collect();
-        Some(Principal { name: claims.sub, roles })
+        let scopes = claims.scope.split(' ').filter_map(Scope::parse).collect();
+        Some(Principal { name: claims.sub, roles, scopes })
     }
 }

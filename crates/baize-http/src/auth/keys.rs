@@ -34,7 +34,7 @@ impl Keys {
             if key.roles.is_empty() {
                 return Err(ConfigError::NoRoles { name });
             }
-            keys.push((hash, Principal { name, roles: key.roles.clone() }));
+            keys.push((hash, Principal { name, roles: key.roles.clone(), scopes: Vec::new() }));
         }
         Ok(Self(keys))
     }

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::access::Role;
+use crate::fhir::Scope;
 use crate::{AuthConfig, ConfigError};
 
 pub use keys::generate_api_key;
@@ -18,12 +19,14 @@ pub(crate) struct Principal {
     /// The key's name or the token's subject.
     pub(crate) name: String,
     pub(crate) roles: Vec<Role>,
+    /// What the token may do on the FHIR side; empty where the roles decide.
+    pub(crate) scopes: Vec<Scope>,
 }
 
 impl Principal {
     /// Everybody, where authentication is switched off.
     pub(crate) fn anonymous() -> Self {
-        Self { name: "anonymous".to_owned(), roles: vec![Role::Admin] }
+        Self { name: "anonymous".to_owned(), roles: vec![Role::Admin], scopes: Vec::new() }
     }
 
     pub(crate) fn has_one_of(&self, roles: &[Role]) -> bool {

@@ -1,6 +1,6 @@
 //! What the event stream tells.
 
-use baize_core::ports::CompletedStudy;
+use baize_core::ports::{CompletedStudy, TriageRaised};
 use baize_core::{InstanceIdentity, Lane, Language, Report, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -90,6 +90,41 @@ impl CompletedDto {
             instances: completed.instances,
             expected: completed.expected,
             at: time_text(completed.completion.at),
+        }
+    }
+}
+
+/// `event: triage_raised`: an image has told the triage desk something that a nurse is to look at and to acknowledge.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TriageRaisedEvent)]
+pub(crate) struct TriageRaisedDto {
+    /// The visit.
+    #[schema(example = "3f0c6d0e-0d3f-4f0e-9f57-0b7f0b0f7f11")]
+    id: String,
+    /// The step that was made; what is acknowledged by `POST /v1/triage/assessments/{id}/acknowledgement`.
+    #[schema(example = 3)]
+    sequence: u32,
+    /// The four-level category after it.
+    #[schema(example = 2, minimum = 1, maximum = 4)]
+    level_cn: u8,
+    /// The acuity after it.
+    #[schema(example = 2, minimum = 1, maximum = 5)]
+    acuity: u8,
+    /// Whether the level is more urgent than before.
+    raised: bool,
+    #[schema(example = "2026-03-01T08:41:00.000250Z")]
+    at: String,
+}
+
+impl TriageRaisedDto {
+    pub(crate) fn of(told: &TriageRaised) -> Self {
+        Self {
+            id: told.visit.to_string(),
+            sequence: told.sequence,
+            level_cn: told.level_cn,
+            acuity: told.acuity,
+            raised: told.raised,
+            at: time_text(told.at),
         }
     }
 }

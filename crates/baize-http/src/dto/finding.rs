@@ -124,6 +124,7 @@ pub(crate) struct ResultDto {
     /// Null unless the status is `ok`.
     population: Option<PopulationDto>,
     /// What limits the reading, in the caller's language; empty for a clean image.
+    #[schema(example = json!([]))]
     caveats: Vec<String>,
     /// Where the annotated picture is, relative to the server; null where there is none.
     #[schema(example = "/v1/studies/1.2.3/instances/1.2.3.4/overlay.png?model=cxr-pneumonia-paed%400.1.0")]
@@ -220,8 +221,16 @@ impl ResultDto {
 
 /// Where something about a result is, relative to the server.
 fn link(image: &InstanceIdentity, what: &str, model: &ModelRef) -> String {
-    let (study, sop, model) = (&image.study, &image.sop, encoded(&model.to_string()));
-    format!("/v1/studies/{study}/instances/{sop}/{what}?model={model}")
+    link_to(image.study.as_str(), image.sop.as_str(), what, &model.to_string())
+}
+
+/// Where the annotated picture of an image is, relative to the server; `model` is "id@version".
+pub(super) fn picture(study: &str, sop: &str, model: &str) -> String {
+    link_to(study, sop, "overlay.png", model)
+}
+
+fn link_to(study: &str, sop: &str, what: &str, model: &str) -> String {
+    format!("/v1/studies/{study}/instances/{sop}/{what}?model={}", encoded(model))
 }
 
 /// Model and version are folder names, and codes are codes, but a link must hold whatever they are called.
@@ -254,6 +263,12 @@ pub(crate) struct FindingDto {
     threshold: f32,
     /// `probability >= threshold`. Without weight where `population.validated` is false.
     positive: bool,
+    /// The cut of this model version from which on somebody must look at once; null where the version has none.
+    #[schema(example = 0.8)]
+    critical_threshold: Option<f32>,
+    /// `probability >= critical_threshold`; false where there is none. Without weight where `population.validated` is
+    /// false.
+    critical: bool,
     /// Where the evidence is strongest; null where the model did not localise.
     r#box: Option<BoxDto>,
     /// Where its heat map is as numbers, relative to the server; null where there is none.
@@ -274,6 +289,8 @@ impl FindingDto {
             probability: finding.probability,
             threshold: finding.threshold,
             positive: finding.is_positive(),
+            critical_threshold: finding.critical,
+            critical: finding.is_critical(),
             r#box: finding.region.map(BoxDto::of),
             heat: stored.filter(|_| finding.heat.is_some()).map(heat),
         }

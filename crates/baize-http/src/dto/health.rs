@@ -22,6 +22,7 @@ pub(crate) struct ReadyDto {
     #[schema(example = true)]
     ready: bool,
     /// Why not; empty when ready.
+    #[schema(example = json!([]))]
     reasons: Vec<String>,
     /// What a person should look after although new work is taken; empty where all is well.
     #[schema(example = json!(["12 results wait for destination pacs, the oldest for 75 minutes"]))]
@@ -49,9 +50,9 @@ impl ReadyDto {
 #[schema(as = Model)]
 pub(crate) struct ModelDto {
     #[schema(example = "cxr-pneumonia-paed")]
-    id: String,
+    pub(super) id: String,
     #[schema(example = "0.1.0")]
-    version: String,
+    pub(super) version: String,
 }
 
 impl ModelDto {

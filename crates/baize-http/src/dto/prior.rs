@@ -34,6 +34,7 @@ pub(crate) struct PriorDto {
     study_date: Option<String>,
     status: PriorStatus,
     /// The status in the caller's language.
+    #[schema(example = "The comparison is for orientation; it changes no finding of this study.")]
     note: &'static str,
     /// Images of one of the two studies have no result (yet): something may be missing.
     partial: bool,

@@ -1,11 +1,11 @@
 //! The work list.
 
-use baize_core::ports::{Arrival, Progress, StudySummary};
+use baize_core::ports::{Arrival, Progress, StudyContext, StudySummary};
 use baize_core::{ImageFacts, Sex};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::time_text;
+use super::{OrderOfStudyDto, time_text};
 
 /// One page of the work list, newest first.
 #[derive(Serialize, ToSchema)]
@@ -48,6 +48,8 @@ pub(crate) struct StudyDto {
     updated_at: String,
     progress: ProgressDto,
     arrival: ArrivalDto,
+    /// The order that it answers; null where none was found, or no HIS is connected.
+    order: Option<OrderOfStudyDto>,
 }
 
 /// Whom a study shows, as its first image says.
@@ -73,14 +75,19 @@ pub(crate) struct PatientDto {
 #[schema(as = Progress)]
 pub(crate) struct ProgressDto {
     /// Images received.
+    #[schema(example = 2)]
     instances: u64,
     /// Analyses not finished yet.
+    #[schema(example = 0)]
     pending: u64,
     /// Images analysed.
+    #[schema(example = 2)]
     analysed: u64,
     /// Images that no model may read.
+    #[schema(example = 0)]
     refused: u64,
     /// Images that could not be read, or on which the model could not run.
+    #[schema(example = 0)]
     failed: u64,
 }
 
@@ -113,7 +120,7 @@ pub(crate) struct ArrivalDto {
 #[schema(as = Expected)]
 pub(crate) struct ExpectedDto {
     /// At least 1.
-    #[schema(example = 2, minimum = 1)]
+    #[schema(value_type = i64, example = 2, minimum = 1, maximum = 4_294_967_295_u32)]
     pub(crate) instances: u32,
 }
 
@@ -131,7 +138,7 @@ impl ArrivalDto {
 }
 
 impl StudyDto {
-    pub(crate) fn of(summary: StudySummary) -> Self {
+    pub(crate) fn of(summary: StudySummary, context: StudyContext) -> Self {
         let facts = summary.facts;
         Self {
             study: summary.study.to_string(),
@@ -146,12 +153,13 @@ impl StudyDto {
             updated_at: time_text(summary.updated_at),
             progress: ProgressDto::of(summary.progress),
             arrival: ArrivalDto::of(summary.arrival, summary.progress.instances),
+            order: OrderOfStudyDto::of(context),
         }
     }
 }
 
 impl PatientDto {
-    fn of(facts: &ImageFacts) -> Self {
+    pub(super) fn of(facts: &ImageFacts) -> Self {
         let sex = facts.sex.map(|sex| match sex {
             Sex::Female => "F",
             Sex::Male => "M",

@@ -28,7 +28,9 @@ pub(crate) async fn guard(
     let Some(roles) = guard.group.roles() else { return Ok(next.run(request).await) };
     let principal = identify(&guard.app, &request)?;
     tracing::Span::current().record("client", &principal.name);
-    if !principal.has_one_of(roles) {
+    let by_scope = matches!(guard.group, Group::Fhir | Group::Subscriptions);
+    let has_scopes = by_scope && !principal.scopes.is_empty();
+    if !principal.has_one_of(roles) && !has_scopes {
         let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
         let detail = format!("This needs one of the roles {}.", names.join(", "));
         return Err(Problem::new(ErrorCode::Forbidden, detail));

@@ -14,16 +14,16 @@ use http::HeaderMap;
 use serde::Serialize;
 
 use crate::app::AppState;
-use crate::dto::{CompletedDto, LaggedDto, ReceivedDto, ReportedDto};
+use crate::dto::{CompletedDto, LaggedDto, ReceivedDto, ReportedDto, TriageRaisedDto};
 use crate::language;
 use crate::problem::Problem;
 
 /// Listens to what happens.
 ///
-/// Server-sent events `received`, `reported`, `completed` and `lagged`, from now on; each `data` line is a JSON object. A silent stream
+/// Server-sent events `received`, `reported`, `completed`, `triage_raised` and `lagged`, from now on; each `data` line is a JSON object. A silent stream
 /// sends comments. After `lagged`, or after connecting again, read the work list: events are not repeated.
 #[utoipa::path(get, path = "/v1/events", tag = "events", responses(
-    (status = 200, description = "The stream: ReceivedEvent, ReportedEvent, CompletedEvent or LaggedEvent as `data`", body = String,
+    (status = 200, description = "The stream: ReceivedEvent, ReportedEvent, CompletedEvent, TriageRaisedEvent or LaggedEvent as `data`", body = String,
      content_type = "text/event-stream",
      example = "event: received\ndata: {\"study\":\"1.2.3\",\"series\":\"1.2.3.4\",\"sop\":\"1.2.3.4.5\",\"lane\":\"routine\",\"at\":\"2026-03-01T08:30:00.000250Z\"}\n\n")
 ))]
@@ -52,6 +52,7 @@ fn rendered(event: &Event, language: Language) -> sse::Event {
         Event::Received { identity, lane, at } => named("received", &ReceivedDto::of(identity, *lane, *at)),
         Event::Reported(report) => named("reported", &ReportedDto::of(report, language)),
         Event::Completed(completed) => named("completed", &CompletedDto::of(completed)),
+        Event::TriageRaised(told) => named("triage_raised", &TriageRaisedDto::of(told)),
         Event::Lagged(missed) => named("lagged", &LaggedDto { missed: *missed }),
     }
 }

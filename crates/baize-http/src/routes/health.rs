@@ -24,7 +24,9 @@ pub(crate) async fn live() -> Json<LiveDto> {
 /// Ready means: all models are warm, the device answers and the server is not shutting down.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, description = "Ready", body = ReadyDto),
-    (status = 503, description = "Not ready; `reasons` says why", body = ReadyDto)
+    (status = 503, description = "Not ready; `reasons` says why", body = ReadyDto,
+     example = json!({"ready": false, "reasons": ["the models are not warm yet"], "warnings": [],
+                      "device": "cpu (burn-flex)", "models": []}))
 ))]
 pub(crate) async fn ready(State(app): State<Arc<AppState>>) -> Response {
     let health = app.ports.health.health();

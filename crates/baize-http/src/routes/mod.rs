@@ -6,9 +6,11 @@ mod events;
 mod findings;
 mod health;
 mod heat;
+mod hospital;
 mod infer;
 mod outbox;
 mod overlay;
+mod reconciliation;
 mod reviews;
 mod studies;
 mod triage;
@@ -21,9 +23,10 @@ use utoipa_axum::routes;
 use crate::access::Group;
 use crate::app::AppState;
 use crate::dicomweb::{metadata, pixels, rendered, retrieve, search, thumbnail};
+use crate::fhir::routes as fhir;
 use crate::stow;
 
-type Routes = OpenApiRouter<Arc<AppState>>;
+pub(crate) type Routes = OpenApiRouter<Arc<AppState>>;
 
 /// Every route, by who may call it.
 pub(crate) fn groups() -> Vec<(Group, Routes)> {
@@ -81,6 +84,20 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
                 .routes(routes!(heat::heat))
                 .routes(routes!(reviews::of_image)),
         ),
+        (
+            Group::Hospital,
+            group()
+                .routes(routes!(hospital::encounter))
+                .routes(routes!(hospital::orders))
+                .routes(routes!(reconciliation::waiting)),
+        ),
+        (
+            Group::Reconcile,
+            group()
+                .routes(routes!(reconciliation::match_them))
+                .routes(routes!(reconciliation::unmatch))
+                .routes(routes!(reconciliation::dismiss)),
+        ),
         (Group::Review, group().routes(routes!(reviews::add))),
         (Group::Pictures, group().routes(routes!(overlay::overlay))),
         (Group::Events, group().routes(routes!(events::events))),
@@ -89,9 +106,13 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
             group()
                 .routes(routes!(triage::assess))
                 .routes(routes!(triage::newer_vitals))
-                .routes(routes!(triage::nurse_level)),
+                .routes(routes!(triage::nurse_level))
+                .routes(routes!(triage::acknowledge)),
         ),
-        (Group::TriageRecord, group().routes(routes!(triage::visit))),
+        (Group::TriageRecord, group().routes(routes!(triage::visit)).routes(routes!(triage::unacknowledged))),
+        (Group::Open, fhir::open_routes()),
+        (Group::Fhir, fhir::read_routes()),
+        (Group::Subscriptions, crate::fhir::subscriptions::routes()),
         (Group::Outbox, group().routes(routes!(outbox::deliveries)).routes(routes!(outbox::retry))),
     ]
 }

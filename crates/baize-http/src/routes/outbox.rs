@@ -19,7 +19,7 @@ const MOST: usize = 500;
 
 /// Lists the deliveries.
 ///
-/// Newest first, a page at a time. Every object of every result that goes to another system, and what became of it. What is
+/// Newest first, a page at a time. Every object and every message that goes to another system, and what became of it. What is
 /// kept beside the images here is listed where `destination=@archive` asks for it.
 #[utoipa::path(get, path = "/v1/outbox", tag = "outbox", params(OutboxQuery), responses(
     (status = 200, description = "One page", body = DeliveryListDto)
@@ -49,7 +49,8 @@ pub(crate) async fn deliveries(
 
 /// Tries a delivery again now.
 ///
-/// For one that was refused, once its cause is mended, or one that waits. One that is on its way already stays so.
+/// For one that was refused, once its cause is mended, or one that waits. One that is on its way already stays so. A message
+/// that was refused is made anew, under another identifier, and tells what is known then.
 #[utoipa::path(
     post,
     path = "/v1/outbox/{id}/retry",
@@ -58,7 +59,7 @@ pub(crate) async fn deliveries(
     responses(
         (status = 200, description = "The delivery as it is now", body = DeliveryDto),
         (status = 404, description = "Unknown delivery", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 409, description = "The peer has acknowledged it", body = ProblemDto,
+        (status = 409, description = "The peer has acknowledged it, or knows what it would tell", body = ProblemDto,
          content_type = "application/problem+json"),
     )
 )]
@@ -69,9 +70,10 @@ pub(crate) async fn retry(
     let retried = app.ports.outbox.retry(DeliveryId(id)).await?;
     let delivery =
         retried.ok_or_else(|| Problem::new(ErrorCode::NotFound, "id: there is no such delivery"))?;
-    if delivery.state == DeliveryState::Acknowledged {
-        let problem =
-            Problem::invalid("id: the peer has acknowledged this delivery; there is nothing to retry");
+    if matches!(delivery.state, DeliveryState::Acknowledged | DeliveryState::Covered) {
+        let problem = Problem::invalid(
+            "id: the peer has acknowledged what this delivery brings; there is nothing to retry",
+        );
         let mut response = problem.into_response();
         *response.status_mut() = StatusCode::CONFLICT;
         return Ok(response);

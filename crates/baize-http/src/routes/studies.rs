@@ -36,7 +36,10 @@ pub(crate) async fn list(
     let studies = app.ports.studies.list(before, limit).await?;
     let is_full = studies.len() == limit;
     let next_before = studies.last().filter(|_| is_full).map(|last| time_text(last.received_at));
-    Ok(Json(StudyListDto { studies: studies.into_iter().map(StudyDto::of).collect(), next_before }))
+    let uids: Vec<_> = studies.iter().map(|summary| summary.study.clone()).collect();
+    let contexts = app.ports.hospital.contexts(&uids).await?;
+    let studies = studies.into_iter().zip(contexts).map(|(study, context)| StudyDto::of(study, context));
+    Ok(Json(StudyListDto { studies: studies.collect(), next_before }))
 }
 
 /// Tells about one study.
@@ -58,7 +61,7 @@ pub(crate) async fn one(
 ) -> Result<Json<StudyDto>, Problem> {
     let study = study_uid(&study)?;
     match app.ports.studies.study(&study).await? {
-        Some(summary) => Ok(Json(StudyDto::of(summary))),
+        Some(summary) => Ok(Json(StudyDto::of(summary, app.ports.hospital.context(&study).await?))),
         None => Err(unknown_study()),
     }
 }

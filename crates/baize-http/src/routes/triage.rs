@@ -12,11 +12,17 @@ use http::{HeaderMap, StatusCode};
 
 use crate::app::AppState;
 use crate::auth::Principal;
-use crate::dto::{NurseLevelDto, ProblemDto, TriageRequestDto, TriageVisitDto, VitalsBodyDto};
+use crate::dto::{
+    AcknowledgementDto, NurseLevelDto, ProblemDto, TriageRequestDto, TriageVisitDto, UnacknowledgedDto,
+    VitalsBodyDto, WaitingDto,
+};
 use crate::extract::{PathOf, visit_id};
 use crate::json_body::json_body;
 use crate::language;
 use crate::problem::Problem;
+
+/// So many visits are listed.
+const MOST_WAITING: usize = 500;
 
 /// Assesses a patient.
 ///
@@ -150,6 +156,52 @@ pub(crate) async fn nurse_level(
     let body = json_body(&app, &headers, body).await?;
     let visit = app.ports.desk.nurse_level(&id, body.bytes.clone(), &caller.name).await?;
     answer(&app, &headers, visit)
+}
+
+/// Records that a nurse has seen what images told.
+///
+/// `sequence` is the newest step that she has looked at: where an image has told something newer since, the request is
+/// refused, so that nothing is acknowledged unseen. Where all of it is acknowledged already, nothing is recorded.
+#[utoipa::path(
+    post,
+    path = "/v1/triage/assessments/{id}/acknowledgement",
+    tag = "triage",
+    params(("id" = String, Path, description = "The visit's id", example = "3f0c6d0e-0d3f-4f0e-9f57-0b7f0b0f7f11")),
+    request_body(content = AcknowledgementDto, example = json!({"sequence": 3})),
+    responses(
+        (status = 200, description = "The visit with the acknowledgement, recorded", body = TriageVisitDto),
+        (status = 404, description = "Unknown visit", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 413, description = "The body is larger than 1 MiB", body = ProblemDto,
+         content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = ProblemDto,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn acknowledge(
+    State(app): State<Arc<AppState>>,
+    Extension(caller): Extension<Principal>,
+    PathOf(id): PathOf<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = visit_id(&id)?;
+    let body = json_body(&app, &headers, body).await?;
+    let visit = app.ports.desk.acknowledge(&id, body.bytes.clone(), &caller.name).await?;
+    answer(&app, &headers, visit)
+}
+
+/// Lists the visits that wait for a nurse.
+///
+/// Those to which an image has told something that nobody has acknowledged, the most urgent first; at most 500. A screen
+/// reads it when it starts and whenever its event stream was broken off, and listens to `triage_raised` in between.
+#[utoipa::path(get, path = "/v1/triage/unacknowledged", tag = "triage", responses(
+    (status = 200, description = "The visits", body = UnacknowledgedDto)
+))]
+pub(crate) async fn unacknowledged(
+    State(app): State<Arc<AppState>>,
+) -> Result<Json<UnacknowledgedDto>, Problem> {
+    let waiting = app.ports.fusion.unacknowledged(MOST_WAITING).await?;
+    Ok(Json(UnacknowledgedDto { visits: waiting.iter().map(WaitingDto::of).collect() }))
 }
 
 fn answer(app: &AppState, headers: &HeaderMap, visit: Visit) -> Result<Response, Problem> {

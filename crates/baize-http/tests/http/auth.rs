@@ -33,7 +33,9 @@ const ROUTES: &[(&str, &str, Option<&[Role]>)] = {
         ("POST", "/v1/triage/assessments", Some(&[Nurse, Integrator, Admin])),
         ("POST", "/v1/triage/assessments/1/vitals", Some(&[Nurse, Integrator, Admin])),
         ("POST", "/v1/triage/assessments/1/level", Some(&[Nurse, Integrator, Admin])),
+        ("POST", "/v1/triage/assessments/1/acknowledgement", Some(&[Nurse, Integrator, Admin])),
         ("GET", "/v1/triage/assessments/1", ALL),
+        ("GET", "/v1/triage/unacknowledged", ALL),
         ("GET", "/v1/outbox", Some(&[Integrator, Admin])),
         ("POST", "/v1/outbox/1/retry", Some(&[Integrator, Admin])),
     ]

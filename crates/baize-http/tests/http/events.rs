@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use baize_core::ports::Event;
+use baize_core::ports::{Event, TriageRaised, VisitId};
 use baize_core::{Lane, Report};
 use baize_http::HttpConfig;
 use http::Request;
@@ -35,13 +35,21 @@ async fn events_arrive_by_name_and_the_stream_ends_with_the_server() {
     for event in [
         Event::Received { identity: identity("1.2", "1.3"), lane: Lane::Stat, at: NOW },
         Event::Reported(Box::new(report)),
+        Event::TriageRaised(TriageRaised {
+            visit: VisitId::parse("3f0c6d0e-0d3f-4f0e-9f57-0b7f0b0f7f11").unwrap(),
+            sequence: 3,
+            level_cn: 2,
+            acuity: 2,
+            raised: true,
+            at: NOW,
+        }),
         Event::Lagged(7),
     ] {
         app.world.events.send(event).unwrap();
     }
     let mut body = response.into_body();
     let mut text = String::new();
-    while text.matches("\n\n").count() < 3 {
+    while text.matches("\n\n").count() < 4 {
         let frame = body.frame().await.unwrap().unwrap();
         text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
     }
@@ -61,7 +69,12 @@ async fn events_arrive_by_name_and_the_stream_ends_with_the_server() {
             .unwrap()
             .starts_with("/v1/studies/1.2/instances/1.3/overlay.png")
     );
-    assert_eq!(data(blocks[2], "lagged")["missed"], 7);
+    let raised = serde_json::json!({
+        "id": "3f0c6d0e-0d3f-4f0e-9f57-0b7f0b0f7f11", "sequence": 3, "level_cn": 2, "acuity": 2, "raised": true,
+        "at": "2026-03-01T08:38:01.000250Z",
+    });
+    assert_eq!(data(blocks[2], "triage_raised"), raised);
+    assert_eq!(data(blocks[3], "lagged")["missed"], 7);
 
     app.shutdown.cancel();
     assert!(body.frame().await.is_none(), "the stream ends when the server shuts down");

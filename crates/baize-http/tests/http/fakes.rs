@@ -6,10 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use async_trait::async_trait;
 use baize_core::ports::{
     Acceptance, Appended, Archive, ArchiveQuery, ArchiveRow, Arrival, Bulk, Delivery, DeliveryId,
-    DeliveryQuery, DeliveryState, Digest, Door, Event, EventStream, Events, FindingOpinion, Health,
-    HealthCheck, Identify, InstanceRecord, Intake, Novelty, ObjectViews, Outbox, Progress, Reader, Reading,
-    RecordedReview, Rendering, Review, Reviewed, Reviews, Spool, SpoolKey, Studies, StudySummary, StudyWatch,
-    TriageEntry, TriageRecords, VisitId,
+    DeliveryQuery, DeliveryState, Digest, Door, Event, EventStream, Events, FindingOpinion, FusionDue,
+    FusionRecords, Health, HealthCheck, Identify, InstanceRecord, Intake, Novelty, ObjectViews, Outbox,
+    Progress, Reader, Reading, RecordedReview, Rendering, Review, Reviewed, Reviews, Say, Spool, SpoolKey,
+    Studies, StudySummary, StudyWatch, TriageEntry, TriageRecords, TriageStep, Unacknowledged, VisitId,
 };
 use baize_core::{
     AgeYears, Clock, Coded, ErrorClass, ErrorCode, Extent, Fault, Finding, HeatMap, ImageFacts,
@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) triage_is_broken: AtomicBool,
     pub(crate) deliveries: Mutex<Vec<Delivery>>,
     pub(crate) reviews: Mutex<Vec<RecordedReview>>,
+    /// What people said of orders and studies.
+    pub(crate) said: Mutex<Vec<(String, Say)>>,
     pub(crate) ready: AtomicBool,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) micros: AtomicU64,
@@ -69,6 +71,7 @@ impl World {
             triage_is_broken: AtomicBool::new(false),
             deliveries: Mutex::default(),
             reviews: Mutex::default(),
+            said: Mutex::default(),
             ready: AtomicBool::new(true),
             events: broadcast::channel(16).0,
             micros: AtomicU64::new(NOW.as_micros()),
@@ -202,6 +205,7 @@ pub(crate) fn analysed() -> Outcome {
             code: Coded { scheme: "SCT".into(), value: "233604007".into(), meaning },
             probability: 0.875,
             threshold: 0.5,
+            critical: Some(0.875),
             region: Some(PixelBox { x: 1, y: 2, width: 3, height: 4 }),
             heat: Some(heat()),
         }],
@@ -519,6 +523,38 @@ impl TriageRecords for World {
 
     async fn history(&self, visit: &VisitId) -> Result<Vec<TriageEntry>, Fault> {
         Ok(self.triage.lock().unwrap().iter().filter(|entry| entry.visit == *visit).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl FusionRecords for World {
+    async fn due_fusion(&self, _: Timestamp) -> Result<Option<FusionDue>, Fault> {
+        unreachable!("the edge does no fusion")
+    }
+
+    async fn settle_fusion(&self, _: &FusionDue, _: Option<Timestamp>) -> Result<(), Fault> {
+        unreachable!("the edge does no fusion")
+    }
+
+    async fn visits_of_encounter(&self, _: &str) -> Result<Vec<VisitId>, Fault> {
+        unreachable!("the edge does no fusion")
+    }
+
+    async fn visits_told_of(&self, _: &StudyUid) -> Result<Vec<VisitId>, Fault> {
+        unreachable!("the edge does no fusion")
+    }
+
+    async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
+        let entries = self.triage.lock().unwrap();
+        let told = entries.iter().filter(|entry| entry.step == TriageStep::Imaging);
+        let row = |entry: &TriageEntry| Unacknowledged {
+            visit: entry.visit.clone(),
+            sequence: entry.sequence,
+            since: entry.at,
+            level_cn: entry.level_cn,
+            acuity: entry.acuity,
+        };
+        Ok(told.map(row).take(limit).collect())
     }
 }
 

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::fakes::{World, triage};
+use crate::fhir_world::fhir;
 
 pub(crate) const BOUNDARY: &str = "frontier";
 
@@ -65,7 +66,11 @@ pub(crate) fn ports(world: &Arc<World>, registry: &mut Registry, shutdown: &Canc
         spool: world.clone(),
         events: world.clone(),
         desk: Arc::new(desk(world)),
+        fusion: world.clone(),
         outbox: world.clone(),
+        fhir: fhir(world),
+        hospital: world.clone(),
+        reconciliation: world.clone(),
         health: world.clone(),
         clock: world.clone(),
         metrics: Metrics::register(registry),

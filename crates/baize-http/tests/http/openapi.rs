@@ -28,6 +28,7 @@ fn operations(document: &Value) -> BTreeMap<(String, String), Value> {
 fn the_routes_are_these() {
     let documented: Vec<_> = operations(&document()).into_keys().collect();
     let expected = [
+        ("DELETE", "/fhir/Subscription/{subscription}"),
         ("GET", "/dicomweb/instances"),
         ("GET", "/dicomweb/series"),
         ("GET", "/dicomweb/studies"),
@@ -48,11 +49,32 @@ fn the_routes_are_these() {
         ("GET", "/dicomweb/studies/{study}/series/{series}/metadata"),
         ("GET", "/dicomweb/studies/{study}/series/{series}/thumbnail"),
         ("GET", "/dicomweb/studies/{study}/thumbnail"),
+        ("GET", "/fhir/.well-known/smart-configuration"),
+        ("GET", "/fhir/AuditEvent"),
+        ("GET", "/fhir/AuditEvent/{record}"),
+        ("GET", "/fhir/Device"),
+        ("GET", "/fhir/Device/{device}"),
+        ("GET", "/fhir/DiagnosticReport"),
+        ("GET", "/fhir/DiagnosticReport/{report}"),
+        ("GET", "/fhir/ImagingStudy"),
+        ("GET", "/fhir/ImagingStudy/{study}"),
+        ("GET", "/fhir/Observation"),
+        ("GET", "/fhir/Observation/{observation}"),
+        ("GET", "/fhir/Provenance"),
+        ("GET", "/fhir/Provenance/{provenance}"),
+        ("GET", "/fhir/RiskAssessment"),
+        ("GET", "/fhir/RiskAssessment/{step}"),
+        ("GET", "/fhir/Subscription"),
+        ("GET", "/fhir/Subscription/{subscription}"),
+        ("GET", "/fhir/metadata"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/openapi.json"),
+        ("GET", "/v1/encounters/{number}"),
         ("GET", "/v1/events"),
+        ("GET", "/v1/orders"),
         ("GET", "/v1/outbox"),
+        ("GET", "/v1/reconciliation"),
         ("GET", "/v1/studies"),
         ("GET", "/v1/studies/{study}"),
         ("GET", "/v1/studies/{study}/findings"),
@@ -60,15 +82,29 @@ fn the_routes_are_these() {
         ("GET", "/v1/studies/{study}/instances/{sop}/overlay.png"),
         ("GET", "/v1/studies/{study}/instances/{sop}/reviews"),
         ("GET", "/v1/triage/assessments/{id}"),
+        ("GET", "/v1/triage/unacknowledged"),
         ("GET", "/version"),
         ("POST", "/dicomweb/studies"),
         ("POST", "/dicomweb/studies/{study}"),
+        ("POST", "/fhir/AuditEvent/_search"),
+        ("POST", "/fhir/Device/_search"),
+        ("POST", "/fhir/DiagnosticReport/_search"),
+        ("POST", "/fhir/ImagingStudy/_search"),
+        ("POST", "/fhir/Observation/_search"),
+        ("POST", "/fhir/Provenance/_search"),
+        ("POST", "/fhir/RiskAssessment/_search"),
+        ("POST", "/fhir/Subscription"),
         ("POST", "/v1/infer"),
         ("POST", "/v1/outbox/{id}/retry"),
+        ("POST", "/v1/reconciliation/dismiss"),
+        ("POST", "/v1/reconciliation/match"),
+        ("POST", "/v1/reconciliation/unmatch"),
         ("POST", "/v1/studies/{study}/instances/{sop}/reviews"),
         ("POST", "/v1/triage/assessments"),
+        ("POST", "/v1/triage/assessments/{id}/acknowledgement"),
         ("POST", "/v1/triage/assessments/{id}/level"),
         ("POST", "/v1/triage/assessments/{id}/vitals"),
+        ("PUT", "/fhir/Subscription/{subscription}"),
         ("PUT", "/v1/studies/{study}/expected"),
     ];
     assert_eq!(documented, expected.map(|(method, path)| (method.to_owned(), path.to_owned())));
@@ -79,6 +115,9 @@ async fn every_documented_route_is_served_with_a_documented_status() {
     let app = app();
     app.shutdown.cancel();
     let visit = app.triage(r#"{"chief_complaint": "胸痛"}"#).await.json()["id"].as_str().unwrap().to_owned();
+    let step = format!("{visit}.1");
+    // So that there is a record in the audit trail.
+    app.get("/fhir/Device").await;
     for ((method, path), operation) in operations(&document()) {
         let concrete = [
             ("{study}", "1.2"),
@@ -87,12 +126,21 @@ async fn every_documented_route_is_served_with_a_documented_status() {
             ("{frames}", "1"),
             ("{value}", "7FE00010"),
             ("{id}", visit.as_str()),
+            ("{record}", "1"),
+            ("{device}", "baize-software-0.1.0"),
+            ("{report}", "1.2"),
+            ("{provenance}", "1.2"),
+            ("{observation}", step.as_str()),
+            ("{step}", step.as_str()),
+            ("{number}", "V1"),
         ]
         .into_iter()
         .fold(path.clone(), |path, (part, value)| path.replace(part, value));
         let request = Request::builder().method(method.as_str()).uri(concrete).body(Body::empty()).unwrap();
         let status = app.send(request).await.status.as_u16();
-        assert!(!matches!(status, 404 | 405), "{method} {path} is not served");
+        // Nobody has subscribed.
+        let unknown = path == "/fhir/Subscription/{subscription}" && status == 404;
+        assert!(unknown || !matches!(status, 404 | 405), "{method} {path} is not served");
         assert!(
             operation["responses"].get(status.to_string()).is_some(),
             "{method} {path}: {status} is not documented"
@@ -105,7 +153,10 @@ fn errors_and_credentials_are_described_everywhere() {
     for ((method, path), operation) in operations(&document()) {
         let name = format!("{method} {path}");
         assert!(operation["summary"].is_string(), "{name} has no summary");
-        let open = path.starts_with("/health") || path == "/version";
+        let open = path.starts_with("/health")
+            || path == "/version"
+            || path == "/fhir/metadata"
+            || path.starts_with("/fhir/.well-known");
         assert_eq!(operation.get("security").is_none(), open, "{name}");
         let statuses: BTreeSet<&str> =
             operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
@@ -115,13 +166,54 @@ fn errors_and_credentials_are_described_everywhere() {
         }
         for (status, response) in operation["responses"].as_object().unwrap() {
             let is_dataset = status == "409" || path == "/health/ready";
-            if status.as_str() >= "400" && !is_dataset {
+            if status.as_str() >= "400" && path.starts_with("/fhir") {
+                let outcome = &response["content"]["application/fhir+json"]["schema"];
+                assert!(
+                    outcome["$ref"] == "#/components/schemas/OperationOutcome" || open,
+                    "{name}: {status}"
+                );
+            } else if status.as_str() >= "400" && !is_dataset {
                 let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(problem, "#/components/schemas/Problem", "{name}: {status}");
             }
         }
         if !open {
             assert!(operation["description"].as_str().unwrap().contains("Roles: "), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_its_examples() {
+    let document = document();
+    for ((method, path), operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        let tags = operation["tags"].as_array().unwrap();
+        assert!(!tags.is_empty() && tags.iter().all(|tag| tag != "crate"), "{name} has no tag");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name} has no summary");
+        let request = operation.get("requestBody").map(|body| ("request", body));
+        let answers = operation["responses"].as_object().unwrap().iter();
+        for (of, body) in request.into_iter().chain(answers.map(|(status, answer)| (status.as_str(), answer)))
+        {
+            for (media, content) in body.get("content").and_then(Value::as_object).into_iter().flatten() {
+                let has = content.get("example").or(content.get("examples")).is_some_and(|example| {
+                    !matches!(example, Value::Null) && *example != Value::Array(vec![])
+                });
+                let is_text = media.ends_with("json") || media.starts_with("text/");
+                assert!(
+                    has || !is_text,
+                    "{name}: {of} ({media}) has no example: give one, or to each field of it"
+                );
+                if media == "application/problem+json" {
+                    assert_eq!(content["example"]["status"].to_string(), of, "{name}");
+                }
+            }
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] == "path" {
+                let example = parameter.get("example").or(parameter["schema"].get("example"));
+                assert!(example.is_some(), "{name}: {} has no example", parameter["name"]);
+            }
         }
     }
 }

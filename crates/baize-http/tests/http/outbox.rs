@@ -1,6 +1,9 @@
 //! The outbox as integrators see it.
 
-use baize_core::ports::{Delivery, DeliveryId, DeliveryState, ObjectName};
+use baize_core::ports::{
+    Cause, Delivery, DeliveryId, DeliveryState, Freight, MessageFreight, MessageId, ObjectFreight,
+    ObjectName, Standing, SubjectKey, VisitId,
+};
 use serde_json::{Value, json};
 
 use crate::fakes::{NOW, identity};
@@ -10,21 +13,64 @@ fn delivery(id: i64, destination: &str, state: DeliveryState) -> Delivery {
     Delivery {
         id: DeliveryId(id),
         destination: destination.into(),
-        instance: identity("1.2", "1.3"),
-        model: None,
-        object: Some(ObjectName {
-            sop_class: "1.2.840.10008.5.1.4.1.1.88.34".into(),
-            sop_instance: "2.25.9".into(),
+        freight: Freight::Object(ObjectFreight {
+            instance: identity("1.2", "1.3"),
+            model: None,
+            name: Some(ObjectName {
+                sop_class: "1.2.840.10008.5.1.4.1.1.88.34".into(),
+                sop_instance: "2.25.9".into(),
+            }),
+            status: (state == DeliveryState::Refused).then_some(0x0122),
+            committed_at: None,
         }),
         state,
         attempts: 3,
         created_at: NOW,
         changed_at: NOW,
         next_attempt_at: (state == DeliveryState::Waiting).then_some(NOW),
-        status: (state == DeliveryState::Refused).then_some(0x0122),
         comment: None,
-        committed_at: None,
     }
+}
+
+fn message(id: i64, subject: SubjectKey, state: DeliveryState) -> Delivery {
+    let made = state != DeliveryState::Pending;
+    let freight = Freight::Message(MessageFreight {
+        subject,
+        causes: vec![Cause::Finding, Cause::Complete],
+        id: made.then(|| MessageId("BZ1".into())),
+        standing: made.then_some(Standing::Corrected),
+        answer: made.then(|| "AE".into()),
+    });
+    Delivery { freight, ..delivery(id, "his", state) }
+}
+
+#[tokio::test]
+async fn messages_are_listed_with_what_they_are_about() {
+    let app = app();
+    let visit = "3f0c6d0e-0d3f-4f0e-9f57-0b7f0b0f7f11";
+    *app.world.deliveries.lock().unwrap() = vec![
+        message(1, SubjectKey::Study(identity("1.2", "1.3").study), DeliveryState::Waiting),
+        message(2, SubjectKey::Visit(VisitId::parse(visit).unwrap(), 3), DeliveryState::Pending),
+        message(3, SubjectKey::Study(identity("1.2", "1.3").study), DeliveryState::Covered),
+    ];
+    let listed = app.get("/v1/outbox?state=waiting").await.json();
+    let one = &listed["deliveries"][0];
+    assert_eq!((&one["kind"], &one["study"], &one["sop"]), (&json!("message"), &json!("1.2"), &Value::Null));
+    assert_eq!(
+        one["message"],
+        json!({
+            "id": "BZ1", "causes": ["finding", "complete"], "standing": "corrected",
+            "visit": null, "sequence": null, "answer": "AE"
+        })
+    );
+    let listed = app.get("/v1/outbox?state=pending").await.json();
+    let one = &listed["deliveries"][0];
+    assert_eq!((&one["study"], &one["object"]), (&Value::Null, &Value::Null));
+    assert_eq!((&one["message"]["visit"], &one["message"]["sequence"]), (&json!(visit), &json!(3)));
+    assert_eq!(one["message"]["id"], Value::Null);
+    assert_eq!(app.get("/v1/outbox?state=covered").await.json()["deliveries"][0]["id"], 3);
+    assert_eq!(app.post("/v1/outbox/3/retry", "application/json", "").await.status, 409);
+    assert_eq!(app.post("/v1/outbox/1/retry", "application/json", "").await.status, 200);
 }
 
 fn with_deliveries() -> App {

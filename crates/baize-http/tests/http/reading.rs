@@ -111,6 +111,8 @@ async fn findings_say_what_each_model_did_with_each_image() {
     assert_eq!(finding["label"], "Pneumonia");
     assert_eq!(finding["probability"], 0.875);
     assert_eq!(finding["threshold"], 0.5);
+    assert_eq!(finding["critical_threshold"], 0.875);
+    assert_eq!(finding["critical"], true);
     assert_eq!(finding["positive"], true);
     assert_eq!(finding["box"], serde_json::json!({ "x": 1, "y": 2, "width": 3, "height": 4 }));
     assert_eq!(ok["population"], serde_json::json!({ "validated": false, "note": "An adult" }));

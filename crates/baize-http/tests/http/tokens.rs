@@ -176,3 +176,27 @@ fn bad_keys_are_found_before_a_port_is_bound() {
     ));
     assert_eq!(format!("{:?}", JwtKey::Hs256(SECRET.to_vec())), "Hs256(..)", "the secret is never printed");
 }
+
+#[tokio::test]
+async fn scopes_of_a_system_decide_on_the_fhir_side_and_nowhere_else() {
+    let app = app_of(JwtKey::Hs256(SECRET.to_vec()));
+    for (roles, scope, reports, observations, list) in [
+        (json!([]), "system/DiagnosticReport.read", 200, 403, 403),
+        (json!([]), "openid system/Observation.rs", 403, 200, 403),
+        (json!([]), "system/*.read", 200, 200, 403),
+        (json!([]), "user/*.read", 403, 403, 403),
+        (json!(["admin"]), "system/Observation.rs", 403, 200, 200),
+        (json!(["nurse"]), "", 200, 200, 200),
+    ] {
+        let mut claims = claims();
+        claims["roles"] = roles.clone();
+        claims["scope"] = json!(scope);
+        let token = hs256(&claims);
+        assert_eq!(status(&app, "/fhir/DiagnosticReport", &token).await, reports, "{roles} {scope}");
+        assert_eq!(status(&app, "/fhir/Observation", &token).await, observations, "{roles} {scope}");
+        assert_eq!(status(&app, "/v1/studies", &token).await, list, "{roles} {scope}");
+    }
+    let mut narrow = claims();
+    narrow["scope"] = json!("system/Observation.r");
+    assert_eq!(status(&app, "/fhir/Observation", &hs256(&narrow)).await, 403, "reading is not searching");
+}

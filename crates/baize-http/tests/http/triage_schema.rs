@@ -109,7 +109,9 @@ async fn the_wire_has_every_field_of_an_assessment() {
     let mut answer = app.triage(request.to_string()).await.json();
     let recorded: Value = serde_json::from_str(&app.world.triage.lock().unwrap()[0].assessment).unwrap();
     let members = answer.as_object_mut().unwrap();
-    for added in ["id", "sequence", "created_at", "summary", "decision", "history"] {
+    for added in
+        ["id", "sequence", "created_at", "summary", "decision", "imaging", "to_acknowledge", "history"]
+    {
         assert!(members.remove(added).is_some(), "{added}");
     }
     assert_eq!(answer, recorded);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baize_core::ports::{
     Admission, ArchivedStudy, DeliveryQuery, Digest, Door, InquiryKind, Ledger, LinkLost, OrderKey,
-    OrderSource, OutboxRecords, PatientIdentity, Recipient, Retrieval, SpoolKey, StudySource, Urgency,
+    OrderSource, OutboxRecords, PatientIdentity, Recipient, Retrieval, SpoolKey, StudySource, Takes, Urgency,
 };
 use baize_core::{
     Clock as _, Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome, Population, Report, SeriesUid,
@@ -181,6 +181,7 @@ impl Hospital {
         };
         let recipient = Recipient {
             name: "pacs".into(),
+            takes: Takes::Objects,
             analysed: true,
             refused: true,
             failed: true,
@@ -227,7 +228,7 @@ impl Hospital {
             .await
             .unwrap()
             .into_iter()
-            .map(|delivery| delivery.instance.study.as_str().to_owned())
+            .filter_map(|delivery| Some(delivery.object()?.instance.study.as_str().to_owned()))
             .collect();
         studies.sort();
         studies.dedup();

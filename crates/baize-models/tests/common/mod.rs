@@ -28,6 +28,8 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
         value: value.to_owned(),
         meaning: text(value),
         threshold: 0.5,
+        critical_threshold: None,
+        operating_point: None,
     };
     let file = ManifestFile {
         id: id.to_owned(),

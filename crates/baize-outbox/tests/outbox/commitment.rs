@@ -85,7 +85,7 @@ async fn until(mut so: impl AsyncFnMut() -> bool) {
 }
 
 async fn committed(hospital: &Hospital) -> usize {
-    hospital.deliveries().await.iter().filter(|one| one.committed_at.is_some()).count()
+    hospital.deliveries().await.iter().filter(|one| one.object().unwrap().committed_at.is_some()).count()
 }
 
 #[tokio::test]
@@ -216,5 +216,5 @@ async fn an_archive_without_commitment_leaves_the_acknowledgement_as_it_is() {
     service.deliver_due("pacs").await.unwrap();
     service.ask_commitment_due("pacs").await.unwrap();
     let delivery = hospital.deliveries().await.remove(0);
-    assert_eq!((delivery.state, delivery.committed_at), (Acknowledged, None));
+    assert_eq!((delivery.state, delivery.object().unwrap().committed_at), (Acknowledged, None));
 }

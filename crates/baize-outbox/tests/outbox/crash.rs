@@ -15,7 +15,9 @@ use baize_core::ports::DeliveryState;
 use tempfile::TempDir;
 
 use crate::peers::OurScp;
-use crate::support::{CR, Hospital, PATIENT, SECONDARY_CAPTURE, destination, object_uid, scu};
+use crate::support::{
+    CR, Hospital, PATIENT, SECONDARY_CAPTURE, destination, image, object_name, object_uid, scu,
+};
 
 const FOLDER: &str = "BAIZE_OUTBOX_CRASH_FOLDER";
 const PEER: &str = "BAIZE_OUTBOX_CRASH_PEER";
@@ -74,7 +76,10 @@ async fn a_killed_sender_loses_nothing_and_claims_nothing() {
     let sent: HashSet<String> = peer.received().into_iter().collect();
     for delivery in hospital.deliveries().await {
         let claimed = delivery.state == DeliveryState::Acknowledged;
-        assert!(!claimed || sent.contains(&delivery.object.unwrap().sop_instance), "claimed but not sent");
+        assert!(
+            !claimed || sent.contains(&object_name(&delivery).unwrap().sop_instance),
+            "claimed but not sent"
+        );
     }
     let courier = Arc::new(scu(peer.address, PATIENT));
     let service = hospital.service(CLASSES, vec![destination("pacs", 1, courier)]).await;
@@ -93,8 +98,8 @@ fn check_order(received: &[String], deliveries: &[baize_core::ports::Delivery]) 
     for study in 0..STUDIES {
         let mut images: Vec<u32> = deliveries
             .iter()
-            .filter(|delivery| delivery.instance.study.as_str() == format!("1.2.{study}"))
-            .map(|delivery| delivery.instance.sop.as_str().rsplit_once('.').unwrap().1.parse().unwrap())
+            .filter(|delivery| image(delivery).study.as_str() == format!("1.2.{study}"))
+            .map(|delivery| image(delivery).sop.as_str().rsplit_once('.').unwrap().1.parse().unwrap())
             .collect();
         images.sort_unstable();
         images.dedup();

@@ -5,6 +5,7 @@
 mod commitment;
 mod crash;
 mod fakes;
+mod messages;
 mod misbehaving;
 mod orthanc;
 mod peers;

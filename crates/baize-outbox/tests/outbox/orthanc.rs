@@ -67,7 +67,7 @@ async fn orthanc_keeps_results_as_they_were_sent() {
         kept.insert(object.meta().media_storage_sop_instance_uid().to_owned(), object);
     }
     assert_eq!(kept.len(), classes.len());
-    let image = hospital.deliveries().await.remove(0).instance;
+    let image = hospital.deliveries().await.remove(0).object().unwrap().instance.clone();
     for (number, class) in classes.into_iter().enumerate() {
         let sent = synthetic_object(&image, number, class);
         let kept = &kept[&sent.sop_uid()];

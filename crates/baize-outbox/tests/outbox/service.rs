@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::fakes::{Does, FakePeer};
-use crate::support::{CAP, CR, GIVE_UP_AFTER, Hospital, SECONDARY_CAPTURE, destination, object_uid};
+use crate::support::{
+    CAP, CR, GIVE_UP_AFTER, Hospital, SECONDARY_CAPTURE, destination, object_name, object_uid, status,
+};
 
 const TWO: &[&str] = &[CR, SECONDARY_CAPTURE];
 
@@ -196,7 +198,7 @@ async fn a_result_without_objects_is_never_called_sent() {
         hospital.report(1, 1, Lane::Routine).await;
         service.deliver_due("pacs").await.unwrap();
         let delivery = hospital.deliveries().await.remove(0);
-        assert_eq!((delivery.state, delivery.object, delivery.status), (expected, None, None));
+        assert_eq!((delivery.state, object_name(&delivery), status(&delivery)), (expected, None, None));
         assert!(delivery.comment.is_some());
         assert_eq!(peer.connections(), 0);
         drop(service);
@@ -221,7 +223,7 @@ async fn what_could_not_be_sent_for_a_month_is_given_up_until_a_person_retries()
     hospital.clock.advance(Duration::from_secs(1));
     service.deliver_due("pacs").await.unwrap();
     let dead = hospital.deliveries().await.remove(0);
-    assert_eq!((dead.state, dead.status), (Refused, None));
+    assert_eq!((dead.state, status(&dead)), (Refused, None));
     assert!(dead.comment.as_deref().unwrap().starts_with("given up after 30 days: "), "{dead:?}");
     hospital.clock.advance(GIVE_UP_AFTER);
     assert_eq!(service.deliver_due("pacs").await.unwrap(), 0, "nothing is tried any more");
@@ -260,7 +262,10 @@ async fn what_waits_too_long_is_an_alarm_until_it_is_gone() {
     assert_eq!(service.warnings(), ["destination pacs refused 1 results: see /v1/outbox"]);
     assert_eq!(metric("baize_outbox_alarm{destination=\"pacs\"}"), "0");
     assert_eq!(metric("baize_outbox_refused{destination=\"pacs\"}"), "1");
-    let attempts =
-        |result| metric(&format!("baize_outbox_attempts_total{{destination=\"pacs\",result=\"{result}\"}}"));
+    let attempts = |result| {
+        metric(&format!(
+            "baize_outbox_attempts_total{{destination=\"pacs\",kind=\"object\",result=\"{result}\"}}"
+        ))
+    };
     assert_eq!(["acknowledged", "refused", "failed"].map(attempts), ["1", "1", "1"]);
 }

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baize_core::ports::{
-    Admission, Courier, Delivery, DeliveryQuery, DeliveryState, Digest, Door, Ledger, ObjectName,
-    OutboxRecords, Recipient, Rendition, Renditions, Spool,
+    Admission, CompletionRecords, Courier, Delivery, DeliveryQuery, DeliveryState, Digest, Door,
+    FindingOpinion, Ledger, ObjectName, Opinion, OutboxRecords, Recipient, Rendition, Renditions, Review,
+    Reviewed, Reviews, Silence, Spool, Takes, Verdict,
 };
 use baize_core::{
-    Clock, Fault, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome, Population, Report, SeriesUid,
-    SopUid, StudyUid,
+    Clock, Coded, Fault, Finding, ImageFacts, InstanceIdentity, Lane, ModelRef, Outcome, Population, Report,
+    SeriesUid, SopUid, StudyUid, Text,
 };
 use baize_dicom::scu::{Scu, ScuConfig};
-use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
 use baize_testkit::{ObjectBuilder, VirtualClock};
 use bytes::Bytes;
@@ -67,6 +68,12 @@ impl Renditions for SyntheticResults {
     }
 }
 
+fn finding(probability: f32) -> Finding {
+    let meaning = Text { zh: "肺炎".into(), en: "Pneumonia".into() };
+    let code = Coded { scheme: "SCT".into(), value: "233604007".into(), meaning };
+    Finding { code, probability, threshold: 0.5, critical: None, region: None, heat: None }
+}
+
 /// Ledger, spool and clock.
 pub(crate) struct Hospital {
     pub(crate) ledger: Arc<SqliteLedger>,
@@ -88,8 +95,13 @@ impl Hospital {
         }
     }
 
-    /// Takes in an image of a study and stores the result of a model about it.
+    /// Takes in an image of a study and stores the result of a model about it, which found nothing.
     pub(crate) async fn report(&self, study: u32, sop: u32, lane: Lane) {
+        self.report_finding(study, sop, lane, 0.1).await;
+    }
+
+    /// The same with a finding of that probability; from 0.5 on it is positive.
+    pub(crate) async fn report_finding(&self, study: u32, sop: u32, lane: Lane, probability: f32) {
         let identity = InstanceIdentity {
             study: StudyUid::parse(&format!("1.2.{study}")).unwrap(),
             series: SeriesUid::parse(&format!("1.2.{study}.1")).unwrap(),
@@ -124,7 +136,7 @@ impl Hospital {
             instance: identity,
             model: Some(model),
             outcome: Outcome::Analysed {
-                findings: vec![],
+                findings: vec![finding(probability)],
                 population: Population::Validated,
                 caveats: vec![],
             },
@@ -132,6 +144,30 @@ impl Hospital {
             gate: None,
         };
         assert!(self.ledger.finish(job.id, report).await.unwrap());
+    }
+
+    /// Takes every study as complete that has no image newer than now.
+    pub(crate) async fn silence(&self) {
+        let now = self.clock.now();
+        self.ledger.complete(Silence { quiet: now, stow: now }, now).await.unwrap();
+    }
+
+    /// A physician's word on the only result of an image.
+    pub(crate) async fn review(&self, study: u32, sop: u32, verdict: Verdict, signed: bool) {
+        let opinion = if verdict == Verdict::Corrected { Opinion::Disagree } else { Opinion::Agree };
+        let code = finding(0.0).code;
+        let review = Review {
+            study: StudyUid::parse(&format!("1.2.{study}")).unwrap(),
+            sop: SopUid::parse(&format!("1.2.{study}.{sop}")).unwrap(),
+            model: ModelRef { id: "cxr-test".into(), version: "1.0.0".into() },
+            verdict,
+            findings: vec![FindingOpinion { scheme: code.scheme, value: code.value, opinion }],
+            comment: None,
+            signed,
+            reviewer: "dr-wang".into(),
+            at: self.clock.now(),
+        };
+        assert!(matches!(self.ledger.review(review).await.unwrap(), Reviewed::Kept(_)));
     }
 
     /// A service that sends objects of these classes to those destinations.
@@ -148,11 +184,23 @@ impl Hospital {
         renditions: Arc<dyn Renditions>,
         destinations: Vec<Destination>,
     ) -> Arc<DeliveryService> {
-        let getting = |destination| Destination { renditions: Arc::clone(&renditions), ..destination };
+        let getting = |destination: Destination| match destination.way {
+            Way::Objects { courier, .. } => {
+                let way = Way::Objects { renditions: Arc::clone(&renditions), courier };
+                Destination { way, ..destination }
+            }
+            Way::Messages { .. } => destination,
+        };
         let destinations = destinations.into_iter().map(getting).collect();
         let parts = Parts {
             records: self.ledger.clone(),
             spool: self.spool.clone(),
+            sources: Sources {
+                studies: self.ledger.clone(),
+                reviews: self.ledger.clone(),
+                triage: self.ledger.clone(),
+                hospital: self.ledger.clone(),
+            },
             clock: Arc::new(self.clock.clone()),
         };
         let settings = Settings {
@@ -187,16 +235,31 @@ pub(crate) fn destination(name: &str, concurrency: usize, courier: Arc<dyn Couri
     Destination {
         recipient: Recipient {
             name: name.into(),
+            takes: Takes::Objects,
             analysed: true,
             refused: true,
             failed: true,
             commitment: false,
             priors: false,
         },
-        renditions: Arc::new(SyntheticResults { classes: Vec::new() }),
-        courier,
+        way: Way::Objects { renditions: Arc::new(SyntheticResults { classes: Vec::new() }), courier },
         concurrency: NonZeroUsize::new(concurrency).unwrap(),
     }
+}
+
+/// The image that a delivery's object is about.
+pub(crate) fn image(delivery: &Delivery) -> &InstanceIdentity {
+    &delivery.object().unwrap().instance
+}
+
+/// A delivery's object, once it is made.
+pub(crate) fn object_name(delivery: &Delivery) -> Option<&ObjectName> {
+    delivery.object().unwrap().name.as_ref()
+}
+
+/// The status that the peer last answered about an object.
+pub(crate) fn status(delivery: &Delivery) -> Option<u16> {
+    delivery.object().unwrap().status
 }
 
 /// The way to a peer by DIMSE; `response` is how long it may take for an answer.

@@ -10,7 +10,7 @@ use baize_triage::rules::Status;
 
 use super::language::{self, pick};
 use super::{EXIT_FAILURE, say};
-use crate::config::{self, Config, Destination};
+use crate::config::{self, Config, Destination, WayTo};
 use crate::wiring;
 
 /// Prints one line per thing looked at; fails when the server would not start.
@@ -30,8 +30,11 @@ pub(crate) fn run(loaded: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
         models(&config, reader),
         routing(&config, reader),
         triage(&config, reader),
+        fusion(&config, reader),
         storage(&config, reader),
         dimse(&config, reader),
+        hl7(&config, reader),
+        mqtt(&config, reader),
         destinations(&config, reader),
         asked(&config, reader),
     ];
@@ -143,6 +146,31 @@ fn routing(config: &Config, reader: Language) -> bool {
     }
 }
 
+fn fusion(config: &Config, reader: Language) -> bool {
+    let label = pick(reader, "影像与分诊联合规则", "imaging and triage rules");
+    match wiring::fusion_rules(config) {
+        Ok(rules) => {
+            let place = match &config.fusion.rules {
+                Some(path) => path.display().to_string(),
+                None => pick(reader, "内置", "built in").to_owned(),
+            };
+            good(&format!("{label}: {} ({place}; [[rule]] {})", rules.name(), rules.rules().len()));
+            if rules.status() != Status::Reviewed {
+                say(pick(
+                    reader,
+                    "  这些规则尚待医院临床负责人审核",
+                    "  these rules await review by the hospital's clinical lead",
+                ));
+            }
+            true
+        }
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            false
+        }
+    }
+}
+
 fn triage(config: &Config, reader: Language) -> bool {
     let label = pick(reader, "分诊", "triage");
     let ready = wiring::triage(config).and_then(|triage| Ok((triage, wiring::triage_model_folder(config)?)));
@@ -220,6 +248,64 @@ fn dimse(config: &Config, reader: Language) -> bool {
     }
 }
 
+/// Where the HIS's messages come in, and how they are read.
+fn hl7(config: &Config, reader: Language) -> bool {
+    let hl7 = &config.hl7;
+    let label = pick(reader, "HL7 接收端口", "HL7 port");
+    let Some(bind) = hl7.bind else {
+        say(pick(
+            reader,
+            "  未配置 hl7.bind：不接收 HIS 消息，检查不匹配申请单",
+            "  there is no hl7.bind: the HIS tells us nothing, and studies have no orders",
+        ));
+        return true;
+    };
+    let tls = hl7.tls.as_ref().map(wiring::hl7_tls).transpose();
+    let (profile, tls) = match wiring::hl7_profile(config).and_then(|profile| Ok((profile, tls?))) {
+        Ok(ready) => ready,
+        Err(error) => {
+            bad(&format!("{label}: {error:#}"));
+            return false;
+        }
+    };
+    let tls = if tls.is_some() { ", TLS" } else { "" };
+    good(&format!("{label}: {bind} ({}, {}{tls})", profile.name(), hl7.fallback_charset));
+    for message_type in profile.message_types() {
+        say(&format!("  {message_type}"));
+    }
+    say(&match reader {
+        Language::Chinese => format!(
+            "  消息保留 {} 天；按患者、设备类型和时间匹配：前后 {} 小时，时区 {}",
+            hl7.keep_days, hl7.match_window_hours, hl7.utc_offset
+        ),
+        Language::English => format!(
+            "  messages are kept for {} days; matching by patient, modality and time: within {} hours, local time is {}",
+            hl7.keep_days, hl7.match_window_hours, hl7.utc_offset
+        ),
+    });
+    if tls.is_empty() && !bind.ip().is_loopback() {
+        say(pick(
+            reader,
+            "  未配置 [hl7.tls]：患者信息以明文传输",
+            "  there is no [hl7.tls]: patient data comes in unencrypted",
+        ));
+    }
+    for peer in &hl7.allowed_peers {
+        say(&format!("  {}: {peer}", pick(reader, "允许的发送方", "may send")));
+    }
+    true
+}
+
+/// Where the readings of bedside devices come from; whether the broker answers shows in the log of the server.
+fn mqtt(config: &Config, reader: Language) -> bool {
+    if let Some(broker) = &config.mqtt.broker {
+        let tls = if config.mqtt.ca_file.is_some() { ", TLS" } else { "" };
+        let label = pick(reader, "MQTT 生命体征来源", "vital signs over MQTT");
+        good(&format!("{label}: {broker} ({}{tls})", config.mqtt.topic));
+    }
+    true
+}
+
 /// Asks every destination by C-ECHO. One that does not answer is shown, but is no reason for the server not to start:
 /// its results wait.
 fn destinations(config: &Config, reader: Language) -> bool {
@@ -247,13 +333,20 @@ fn destinations(config: &Config, reader: Language) -> bool {
     for (destination, answer) in answers {
         let name = &destination.name;
         let tls = if destination.tls.is_some() { ", TLS" } else { "" };
-        let objects = destination.objects.join(", ");
-        let address = match &destination.stow {
-            Some(url) => url.clone(),
-            None => format!("{}, {}{tls}", destination.address, destination.ae_title),
+        let way = destination.way();
+        let gets = match way.takes_messages() {
+            true => wiring::tells(destination).join(", "),
+            false => destination.objects.join(", "),
+        };
+        let address = match way {
+            WayTo::Stow(url) => url.to_owned(),
+            WayTo::Dimse => format!("{}, {}{tls}", destination.address, destination.ae_title),
+            WayTo::Hl7(hl7) => format!("HL7 v2, {}, {}{tls}", hl7.address, hl7.charset),
+            WayTo::Webhook(webhook) => format!("webhook, {}", webhook.url),
+            WayTo::Fhir(fhir) => format!("FHIR R4, {}", fhir.url),
         };
         match answer {
-            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {objects})")),
+            Ok(Ok(())) => good(&format!("{label}: {name} ({address}; {gets})")),
             Err(mistake) => {
                 bad(&format!("{label}: {mistake:#}"));
                 sound = false;
@@ -272,9 +365,13 @@ fn destinations(config: &Config, reader: Language) -> bool {
 /// # Errors
 /// A setting that does not hold, as against a system that does not answer.
 async fn answer_of(config: &Config, destination: &Destination) -> anyhow::Result<Result<(), LinkLost>> {
-    Ok(match &destination.stow {
-        Some(url) => wiring::stow(destination, url)?.probe().await,
-        None => wiring::scu(config, destination)?.echo().await,
+    Ok(match destination.way() {
+        WayTo::Stow(url) => wiring::stow(destination, url)?.probe().await,
+        WayTo::Dimse => wiring::scu(config, destination)?.echo().await,
+        // Neither has a question that is no message: that somebody listens is all that can be asked.
+        WayTo::Hl7(hl7) => wiring::mllp(destination, hl7)?.probe().await.map_err(LinkLost),
+        WayTo::Webhook(webhook) => wiring::webhook(destination, webhook)?.probe().await,
+        WayTo::Fhir(fhir) => wiring::fhir_client(destination, fhir)?.probe().await,
     })
 }
 

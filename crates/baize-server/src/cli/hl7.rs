@@ -12,6 +12,9 @@ use super::say;
 /// Exit status when some message cannot be acted on.
 const EXIT_SOME_REFUSED: u8 = 3;
 
+/// Longest message that is checked: what a file holds need not fit a connection.
+const MAX_BYTES: usize = 64 << 20;
+
 /// `baize hl7`.
 #[derive(Debug, Args)]
 pub(crate) struct Hl7 {
@@ -42,7 +45,7 @@ impl Hl7 {
     /// A file that cannot be read.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let Verb::Check(Check { files, fallback_charset }) = self.verb;
-        let limits = Limits { fallback: fallback_charset, ..Limits::default() };
+        let limits = Limits { max_bytes: MAX_BYTES, fallback: fallback_charset, ..Limits::default() };
         let mut refused = false;
         for file in files {
             let name = file.display().to_string();

@@ -365,7 +365,9 @@ fn finding_json(finding: &Finding) -> Value {
         "label_zh": finding.code.meaning.zh,
         "probability": as_written(finding.probability),
         "threshold": as_written(finding.threshold),
+        "critical_threshold": finding.critical.map(as_written),
         "positive": finding.is_positive(),
+        "critical": finding.is_critical(),
         "box": finding.region.map(|region| {
             json!({"x": region.x, "y": region.y, "width": region.width, "height": region.height})
         }),

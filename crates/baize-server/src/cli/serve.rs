@@ -61,5 +61,9 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     if let Some(address) = server.dimse_tls_address() {
         say(&format!("dicom-tls {address} (AE {})", config.dimse.ae_title));
     }
+    if let Some(address) = server.hl7_address() {
+        let tls = if config.hl7.tls.is_some() { ", TLS" } else { "" };
+        say(&format!("hl7      {address} ({}{tls})", config.hl7.profile));
+    }
     server.run().await
 }

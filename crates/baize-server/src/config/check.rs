@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use baize_dicom::results::Kind;
 
-use super::{Config, Destination, PeerTls, lookups};
+use super::{Config, Destination, PeerTls, WayTo, hl7, lookups, messages, mqtt};
 
 /// What is wrong with the configuration, one sentence per problem that names the key and the remedy. Empty
 /// when the server may start.
@@ -15,8 +15,12 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     dimse(config, &mut found);
     destinations(config, &mut found);
     lookups::check(config, &mut found);
+    hl7::check(config, &mut found);
+    mqtt::check(config, &mut found);
     triage(config, &mut found);
     routing(config, &mut found);
+    fhir(config, &mut found);
+    fusion(config, &mut found);
     sizes(config, &mut found);
     found
 }
@@ -25,6 +29,27 @@ fn routing(config: &Config, found: &mut Vec<String>) {
     // Against the models it is checked at the start, when they are known.
     if let Err(error) = crate::wiring::routing_rules(config) {
         found.push(format!("{error:#}"));
+    }
+}
+
+fn fhir(config: &Config, found: &mut Vec<String>) {
+    if let Err(bad) = crate::wiring::systems(&config.fhir).check() {
+        found.push(format!("fhir: {bad}"));
+    }
+    if let Err(bad) = crate::wiring::endpoints(&config.fhir) {
+        found.push(bad.to_string());
+    }
+}
+
+fn fusion(config: &Config, found: &mut Vec<String>) {
+    if let Err(error) = crate::wiring::fusion_rules(config) {
+        found.push(format!("{error:#}"));
+    }
+    if !(1..=24 * 60).contains(&config.fusion.acknowledge_minutes) {
+        found.push("fusion.acknowledge_minutes must be between 1 and 1440".into());
+    }
+    if !(1..=7 * 24 * 60).contains(&config.fusion.monitor_wait_minutes) {
+        found.push("fusion.monitor_wait_minutes must be between 1 and 10080".into());
     }
 }
 
@@ -173,9 +198,26 @@ fn destinations(config: &Config, found: &mut Vec<String>) {
         if config.destinations[..index].iter().any(|earlier| earlier.name == *name) {
             found.push(format!("{}: '{name}' is there twice; give each destination its own", key("name")));
         }
-        match &destination.stow {
-            Some(url) => stow(&key, destination, url, found),
-            None => {
+        let ways = [
+            ("stow", destination.stow.is_some()),
+            ("hl7", destination.hl7.is_some()),
+            ("webhook", destination.webhook.is_some()),
+            ("fhir", destination.fhir.is_some()),
+        ];
+        let named: Vec<&str> = ways.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name).collect();
+        if let [_, .., last] = named.as_slice() {
+            found.push(format!(
+                "{}: results go by one way only; give {} an entry each",
+                key(last),
+                named.join(" and ")
+            ));
+        }
+        let way = destination.way();
+        messages::check(&key, destination, way, found);
+        match way {
+            WayTo::Hl7(_) | WayTo::Webhook(_) | WayTo::Fhir(_) => {}
+            WayTo::Stow(url) => stow(&key, destination, url, found),
+            WayTo::Dimse => {
                 address(&key("address"), &destination.address, found);
                 ae_title(&key("ae_title"), &destination.ae_title, found);
                 for (name, file) in [
@@ -236,6 +278,12 @@ pub(super) fn address(key: &str, address: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Whether `host`, with or without a port, is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let names = ["127.0.0.1", "localhost", "[::1]"];
+    names.iter().any(|name| host == *name || host.starts_with(&format!("{name}:")))
+}
+
 /// A destination that gets results by STOW-RS.
 fn stow(key: &dyn Fn(&str) -> String, destination: &Destination, url: &str, found: &mut Vec<String>) {
     if !destination.address.is_empty() || !destination.ae_title.is_empty() {
@@ -253,9 +301,7 @@ fn stow(key: &dyn Fn(&str) -> String, destination: &Destination, url: &str, foun
             key("stow")
         ));
     }
-    let loopback = ["127.0.0.1", "localhost", "[::1]"];
-    let is_local = loopback.iter().any(|name| host == *name || host.starts_with(&format!("{name}:")));
-    if url.starts_with("http://") && !is_local {
+    if url.starts_with("http://") && !is_loopback(host) {
         found.push(format!("{}: '{url}' would carry patient data in clear text: use https://", key("stow")));
     }
     for (name, is_set) in

@@ -1,7 +1,7 @@
 //! Judges what is asked of other systems: `[[nodes]]`, `[priors]` and `[worklist]`.
 
-use super::Config;
 use super::check::{address, ae_title, peer_tls};
+use super::{Config, WayTo};
 
 pub(super) fn check(config: &Config, found: &mut Vec<String>) {
     nodes(config, found);
@@ -58,7 +58,7 @@ fn nodes(config: &Config, found: &mut Vec<String>) {
 
 /// Whether a name is that of a system that speaks DIMSE.
 fn known(key: &str, name: &str, config: &Config, found: &mut Vec<String>) {
-    let asked = config.destinations.iter().any(|one| one.name == name && one.stow.is_none());
+    let asked = config.destinations.iter().any(|one| one.name == name && one.way() == WayTo::Dimse);
     if !asked && !config.nodes.iter().any(|one| one.name == name) {
         found.push(format!(
             "{key}: '{name}' is neither a destination with address and ae_title nor in [[nodes]]; add it there"

@@ -3,8 +3,12 @@
 //! Every key is documented in `deploy/baize.toml`; a test holds that file against these structs.
 
 mod check;
+mod fhir;
+mod hl7;
 mod layers;
 mod lookups;
+mod messages;
+mod mqtt;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +17,11 @@ use baize_dicom::results::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::problems;
+pub(crate) use fhir::{Fhir, FhirTo, SmartAlgorithm};
+pub(crate) use hl7::{Hl7, Hl7Tls};
 pub(crate) use layers::{Sources, load};
+pub(crate) use messages::{AskedFor, Hl7To, MessageLanguage, WayTo, WebhookTo};
+pub(crate) use mqtt::Mqtt;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
@@ -23,6 +31,7 @@ pub(crate) struct Config {
     pub models: Models,
     pub routing: Routing,
     pub triage: Triage,
+    pub fusion: Fusion,
     pub http: Http,
     pub auth: Auth,
     pub dimse: Dimse,
@@ -31,6 +40,9 @@ pub(crate) struct Config {
     pub nodes: Vec<Node>,
     pub priors: Priors,
     pub worklist: Worklist,
+    pub fhir: Fhir,
+    pub hl7: Hl7,
+    pub mqtt: Mqtt,
     pub limits: Limits,
     pub engine: Engine,
     pub lanes: Lanes,
@@ -70,6 +82,15 @@ pub(crate) struct Triage {
     pub model: String,
     pub threads: usize,
     pub max_waiting: usize,
+}
+
+/// `[fusion]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Fusion {
+    pub rules: Option<PathBuf>,
+    pub acknowledge_minutes: u64,
+    pub monitor_wait_minutes: u64,
 }
 
 /// `[http]`
@@ -195,7 +216,21 @@ pub(crate) struct Destination {
     pub response_timeout_seconds: u64,
     #[serde(default)]
     pub storage_commitment: bool,
+    pub tells: Option<Vec<String>>,
     pub tls: Option<PeerTls>,
+    pub hl7: Option<Hl7To>,
+    pub webhook: Option<WebhookTo>,
+    pub fhir: Option<FhirTo>,
+}
+
+impl Destination {
+    /// By which way results reach it. Where several are configured, which is a mistake, the first counts.
+    pub(crate) fn way(&self) -> WayTo<'_> {
+        let hl7 = self.hl7.as_ref().map(WayTo::Hl7);
+        let webhook = self.webhook.as_ref().map(WayTo::Webhook);
+        let fhir = self.fhir.as_ref().map(WayTo::Fhir);
+        hl7.or(webhook).or(fhir).or(self.stow.as_deref().map(WayTo::Stow)).unwrap_or(WayTo::Dimse)
+    }
 }
 
 /// `[destinations.tls]` and `[nodes.tls]`: how to speak TLS to a peer.
@@ -355,6 +390,12 @@ impl Default for Triage {
     }
 }
 
+impl Default for Fusion {
+    fn default() -> Self {
+        Self { rules: None, acknowledge_minutes: 5, monitor_wait_minutes: 60 }
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -484,11 +525,22 @@ mod tests {
                 ..Http::default()
             },
             routing: Routing { rules: Some("r".into()) },
+            fhir: Fhir {
+                patient_system: Some("s".into()),
+                patient_issuers: [("HIS".to_owned(), "s".to_owned())].into(),
+                accession_system: Some("s".into()),
+                placer_system: Some("s".into()),
+                filler_system: Some("s".into()),
+                encounter_system: Some("s".into()),
+                practitioner_system: Some("s".into()),
+                subscription_endpoints: Vec::new(),
+            },
             triage: Triage {
                 rules_dir: Some("r".into()),
                 lexicon_dir: Some("l".into()),
                 ..Triage::default()
             },
+            fusion: Fusion { rules: Some("f".into()), ..Fusion::default() },
             destinations: vec![Destination {
                 name: String::new(),
                 address: String::new(),
@@ -508,6 +560,37 @@ mod tests {
                 connect_timeout_seconds: 1,
                 response_timeout_seconds: 1,
                 storage_commitment: true,
+                tells: Some(vec![String::new()]),
+                hl7: Some(Hl7To {
+                    address: String::new(),
+                    sending_application: String::new(),
+                    sending_facility: String::new(),
+                    receiving_application: String::new(),
+                    receiving_facility: String::new(),
+                    charset: String::new(),
+                    language: MessageLanguage::Chinese,
+                    utc_offset: String::new(),
+                    acknowledgement: AskedFor::Original,
+                    codes: Some("c".into()),
+                }),
+                webhook: Some(WebhookTo {
+                    url: String::new(),
+                    secret_file: Some("s".into()),
+                    secret_env: Some("S".into()),
+                }),
+                fhir: Some(FhirTo {
+                    url: String::new(),
+                    authorization_file: Some("a".into()),
+                    ca_file: Some("c".into()),
+                    smart: Some(fhir::Smart {
+                        token_url: String::new(),
+                        client_id: String::new(),
+                        algorithm: SmartAlgorithm::ES384,
+                        key_file: "k".into(),
+                        key_id: Some("k".into()),
+                        scope: String::new(),
+                    }),
+                }),
                 tls: Some(PeerTls {
                     ca: "c".into(),
                     certificate: Some("c".into()),
@@ -541,6 +624,18 @@ mod tests {
                 }),
             }],
             worklist: Worklist { node: Some(String::new()) },
+            mqtt: Mqtt {
+                broker: Some("b".into()),
+                user: Some("u".into()),
+                password_file: Some("p".into()),
+                ca_file: Some("c".into()),
+                ..Mqtt::default()
+            },
+            hl7: Hl7 {
+                bind: Some(([127, 0, 0, 1], 2575).into()),
+                tls: Some(Hl7Tls { certificate: "c".into(), key: "k".into(), client_ca: Some("c".into()) }),
+                ..Hl7::default()
+            },
             ..Config::default()
         };
         let known = toml::Table::try_from(&full).unwrap();

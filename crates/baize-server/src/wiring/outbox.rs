@@ -6,21 +6,26 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::ports::{
-    Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions, ResultRecords as _,
+    Courier, Health, HealthCheck, OWN_ARCHIVE, ObjectName, Recipient, Rendition, Renditions,
+    ResultRecords as _, Takes,
 };
 use baize_core::{Clock as _, Fault, Report, SystemClock};
+use baize_desk::Fusion;
 use baize_dicom::filing::Filing;
 use baize_dicom::results::{self, Kind};
 use baize_dicom::scu::{Scu, ScuConfig};
 use baize_engine::Engine;
-use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings};
+use baize_fhir::Mapper;
+use baize_fhir_client::RestHooks;
+use baize_outbox::{Backoff, DeliveryService, Destination, Parts, Settings, Sources, Way};
 use baize_store::{FolderSpool, SqliteLedger};
 use baize_stow::{StowClient, StowConfig};
 use tracing::info;
 
-use super::edges;
 use super::engine::image_limits;
-use crate::config::{self, Config};
+use super::messages;
+use super::{edges, fhir};
+use crate::config::{self, Config, WayTo};
 
 /// Results leave as the DICOM objects that `baize-dicom` makes of them, of the kinds that a destination gets.
 struct DicomResults {
@@ -52,10 +57,11 @@ pub(super) async fn open(
     config: &Config,
     ledger: Arc<SqliteLedger>,
     spool: Arc<FolderSpool>,
+    mapper: Arc<Mapper>,
 ) -> anyhow::Result<Arc<DeliveryService>> {
     let mut destinations = vec![own_archive(config, &ledger, &spool)];
     for one in &config.destinations {
-        destinations.push(destination(config, one)?);
+        destinations.push(destination(config, one, &mapper)?);
     }
     let outbox = &config.outbox;
     let settings = Settings {
@@ -67,7 +73,13 @@ pub(super) async fn open(
         },
         drain: Duration::from_secs(config.engine.drain_seconds),
     };
-    let parts = Parts { records: ledger.clone(), spool, clock: Arc::new(SystemClock) };
+    let sources = Sources {
+        studies: ledger.clone(),
+        reviews: ledger.clone(),
+        triage: ledger.clone(),
+        hospital: ledger.clone(),
+    };
+    let parts = Parts { records: ledger.clone(), spool, sources, clock: Arc::new(SystemClock) };
     let service = Arc::new(DeliveryService::open(parts, settings, destinations).await?);
     let earlier = ledger.owe_earlier(SystemClock.now()).await?;
     if earlier > 0 {
@@ -83,38 +95,51 @@ fn own_archive(config: &Config, ledger: &Arc<SqliteLedger>, spool: &Arc<FolderSp
     Destination {
         recipient: Recipient {
             name: OWN_ARCHIVE.into(),
+            takes: Takes::Objects,
             analysed: true,
             refused: false,
             failed: true,
             priors: true,
             commitment: false,
         },
-        renditions: Arc::new(DicomResults { kinds: Kind::USUAL.to_vec() }),
-        courier: Arc::new(filing),
+        way: Way::Objects {
+            renditions: Arc::new(DicomResults { kinds: Kind::USUAL.to_vec() }),
+            courier: Arc::new(filing),
+        },
         concurrency: NonZeroUsize::MIN,
     }
 }
 
-fn destination(config: &Config, destination: &config::Destination) -> anyhow::Result<Destination> {
+fn destination(
+    config: &Config,
+    destination: &config::Destination,
+    mapper: &Arc<Mapper>,
+) -> anyhow::Result<Destination> {
     Ok(Destination {
         recipient: Recipient {
             name: destination.name.clone(),
+            takes: messages::takes(destination),
             analysed: destination.analysed,
             refused: destination.refused,
             failed: destination.failed,
             commitment: destination.storage_commitment,
             priors: destination.priors,
         },
-        courier: match &destination.stow {
-            Some(url) => Arc::new(stow(destination, url)?),
-            None => Arc::new(scu(config, destination)?),
+        way: match destination.way() {
+            WayTo::Stow(url) => objects(destination, Arc::new(stow(destination, url)?)),
+            WayTo::Dimse => objects(destination, Arc::new(scu(config, destination)?)),
+            WayTo::Hl7(hl7) => messages::hl7(destination, hl7)?,
+            WayTo::Webhook(webhook) => messages::signed(destination, webhook)?,
+            WayTo::Fhir(fhir) => fhir::bundles(destination, fhir, mapper)?,
         },
-        renditions: Arc::new(DicomResults {
-            kinds: destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect(),
-        }),
         concurrency: NonZeroUsize::new(destination.concurrency)
             .with_context(|| format!("destination {}: concurrency must be at least 1", destination.name))?,
     })
+}
+
+fn objects(destination: &config::Destination, courier: Arc<dyn Courier>) -> Way {
+    let kinds = destination.objects.iter().filter_map(|name| Kind::from_name(name)).collect();
+    Way::Objects { renditions: Arc::new(DicomResults { kinds }), courier }
 }
 
 /// The way to a destination that gets results by STOW-RS.
@@ -149,16 +174,20 @@ pub(crate) fn scu(config: &Config, destination: &config::Destination) -> anyhow:
     }))
 }
 
-/// The engine's health, with what the outbox has to say.
+/// The engine's health, with what the outbox, fusion and notifications have to say.
 pub(super) struct WholeHealth {
     pub(super) engine: Arc<Engine>,
     pub(super) outbox: Arc<DeliveryService>,
+    pub(super) fusion: Arc<Fusion>,
+    pub(super) hooks: Arc<RestHooks>,
 }
 
 impl HealthCheck for WholeHealth {
     fn health(&self) -> Health {
         let mut health = self.engine.health();
         health.warnings.extend(self.outbox.warnings());
+        health.warnings.extend(self.fusion.warnings());
+        health.warnings.extend(self.hooks.warnings());
         health
     }
 }

@@ -7,7 +7,7 @@ use baize_dicom::scu::{QueryCharset, Scu, ScuConfig};
 
 use super::edges;
 use super::outbox::scu;
-use crate::config::{Config, Node, QueryCharset as Configured};
+use crate::config::{Config, Node, QueryCharset as Configured, WayTo};
 
 /// A system with the way to it.
 pub(crate) struct Peer {
@@ -28,8 +28,8 @@ pub(crate) struct Peer {
 pub(crate) fn peer(config: &Config, name: &str) -> anyhow::Result<Peer> {
     if let Some(destination) = config.destinations.iter().find(|one| one.name == name) {
         anyhow::ensure!(
-            destination.stow.is_none(),
-            "{name} gets results by STOW-RS and cannot be asked by DIMSE; name its DICOM address in [[nodes]]"
+            destination.way() == WayTo::Dimse,
+            "{name} gets results by another way and cannot be asked by DIMSE; name its DICOM address in [[nodes]]"
         );
         return Ok(Peer {
             scu: scu(config, destination)?,

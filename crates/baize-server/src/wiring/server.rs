@@ -9,10 +9,13 @@ use anyhow::Context as _;
 use axum::Router;
 use baize_core::SystemClock;
 use baize_core::ports::Events as _;
-use baize_desk::Desk;
+use baize_desk::{Desk, Fusion, Monitors};
 use baize_dicom::scp::Scp;
 use baize_engine::{Engine, Storage, StudyWatcher};
-use baize_http::{Metrics, Ports, ServeOptions, metrics_router, router};
+use baize_fhir::Mapper;
+use baize_fhir_client::RestHooks;
+use baize_hospital::HospitalService;
+use baize_http::{Metrics, Ports, SearchCriteria, ServeOptions, metrics_router, router};
 use baize_lookup::Lookup;
 use baize_outbox::DeliveryService;
 use baize_store::{FolderSpool, LedgerConfig, SpoolConfig, SqliteLedger};
@@ -22,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::outbox::WholeHealth;
-use super::{edges, engine, lookup, outbox, triage};
+use super::{edges, engine, fhir, fusion, hospital, lookup, outbox, triage};
 use crate::config::Config;
 
 /// Requests to the ledger that may wait for its writer.
@@ -44,9 +47,17 @@ pub(crate) struct Server {
     engine: Arc<Engine>,
     outbox: Arc<DeliveryService>,
     lookup: Arc<Lookup>,
+    hospital: Arc<HospitalService>,
+    fusion: Arc<Fusion>,
+    monitors: Arc<Monitors>,
+    hooks: Arc<RestHooks>,
+    criteria: Arc<SearchCriteria>,
     ledger: Arc<SqliteLedger>,
     watcher: Arc<StudyWatcher>,
     scp: Scp,
+    hl7: Option<baize_hl7::mllp::Server>,
+    #[cfg(feature = "mqtt")]
+    mqtt: Option<baize_mqtt::Subscriber>,
     http: Door,
     metrics: Door,
     url: String,
@@ -61,29 +72,42 @@ impl Server {
     pub(crate) async fn start(config: &Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let (ledger, spool) = open_storage(config).await?;
         let desk = Arc::new(open_desk(config, &ledger).await?);
+        let mapper = Arc::new(open_mapper(config).await?);
         // Before the engine, which may store a report at once.
-        let outbox = outbox::open(config, ledger.clone(), spool.clone()).await?;
+        let outbox = outbox::open(config, ledger.clone(), spool.clone(), mapper.clone()).await?;
         let storage = Storage { ledger: ledger.clone(), spool: spool.clone() };
         let engine = engine::start_engine(config, Some(storage)).await?;
         // Before a door opens.
         let lookup = lookup::open(config, ledger.clone(), engine.clone()).await?;
+        let hospital = hospital::open(config, &ledger, &engine).await?;
+        let (fusion, monitors) = fusion::open(config, &desk, &ledger, &engine)?;
         let watcher = Arc::new(StudyWatcher::new(
             ledger.clone(),
             engine.clone(),
             Arc::new(SystemClock),
             engine::patience(config),
         ));
+        let endpoints = fhir::endpoints(&config.fhir)?;
+        let hooks = fhir::hooks(&ledger, endpoints.clone())?;
         let mut registry = Registry::default();
+        hooks.register(&mut registry);
         engine.metrics().register(&mut registry);
         desk.metrics().register(&mut registry);
         outbox.metrics().register(&mut registry);
         lookup.metrics().register(&mut registry);
+        hospital.metrics().register(&mut registry);
+        fusion.register(&mut registry);
+        monitors.register(&mut registry);
 
         let scp = Scp::bind(edges::dimse(config)?, engine.clone())
             .await
             .with_context(|| format!("dimse.bind = {}", config.dimse.bind))?
             .with_commitments(outbox.clone());
         scp.metrics().register(&mut registry);
+
+        let hl7 = hospital::bind(config, &hospital, &mut registry).await?;
+        #[cfg(feature = "mqtt")]
+        let mqtt = super::mqtt::open(config, &hospital)?;
 
         let (listener, address) = bind("http.bind", config.http.bind)?;
         let ports = Ports {
@@ -98,18 +122,25 @@ impl Server {
             spool,
             events: engine.clone(),
             desk,
+            fusion: ledger.clone(),
             outbox: outbox.clone(),
-            health: Arc::new(WholeHealth { engine: engine.clone(), outbox: outbox.clone() }),
+            fhir: fhir::ports(mapper, &ledger, endpoints),
+            hospital: ledger.clone(),
+            reconciliation: hospital.clone(),
+            health: Arc::new(WholeHealth {
+                engine: engine.clone(),
+                outbox: outbox.clone(),
+                fusion: fusion.clone(),
+                hooks: hooks.clone(),
+            }),
             clock: Arc::new(SystemClock),
             metrics: Metrics::register(&mut registry),
             shutdown: shutdown.clone(),
         };
-        let http = Door {
-            listener,
-            address,
-            router: router(ports, edges::http(config, address)?)?,
-            options: edges::serving(config),
-        };
+        let settings = edges::http(config, address)?;
+        let criteria = Arc::new(SearchCriteria::new(ports.clone(), settings.clone())?);
+        let http =
+            Door { listener, address, router: router(ports, settings)?, options: edges::serving(config) };
         let (listener, address) = bind("http.metrics_bind", config.http.metrics_bind)?;
         let metrics = Door {
             listener,
@@ -118,7 +149,26 @@ impl Server {
             options: edges::serving_metrics(),
         };
         let url = edges::local_url(config, http.address);
-        Ok(Self { engine, outbox, lookup, ledger, watcher, scp, http, metrics, url, shutdown })
+        Ok(Self {
+            engine,
+            outbox,
+            lookup,
+            hospital,
+            fusion,
+            monitors,
+            hooks,
+            criteria,
+            ledger,
+            watcher,
+            scp,
+            hl7,
+            #[cfg(feature = "mqtt")]
+            mqtt,
+            http,
+            metrics,
+            url,
+            shutdown,
+        })
     }
 
     /// Where REST is, as a client on this machine would write it.
@@ -141,6 +191,11 @@ impl Server {
         self.scp.tls_addr()
     }
 
+    /// Where HL7 messages go, if any.
+    pub(crate) fn hl7_address(&self) -> Option<SocketAddr> {
+        self.hl7.as_ref().map(baize_hl7::mllp::Server::local_addr)
+    }
+
     /// Serves until the shutdown token is cancelled or the device is lost, then drains: the doors close first,
     /// then the engine and the outbox finish, then the ledger closes.
     ///
@@ -155,6 +210,13 @@ impl Server {
         let scp = tokio::spawn(self.scp.run(shutdown.clone()));
         let outbox = tokio::spawn(self.outbox.run(self.engine.subscribe(), shutdown.clone()));
         let lookup = tokio::spawn(self.lookup.run(self.engine.subscribe(), shutdown.clone()));
+        let hl7 = self.hl7.map(|hl7| tokio::spawn(hl7.run(shutdown.clone())));
+        #[cfg(feature = "mqtt")]
+        let mqtt = self.mqtt.map(|mqtt| tokio::spawn(mqtt.run(shutdown.clone())));
+        let hospital = tokio::spawn(self.hospital.run(self.engine.subscribe(), shutdown.clone()));
+        let fusion = tokio::spawn(self.fusion.run(self.engine.subscribe(), shutdown.clone()));
+        let monitors = tokio::spawn(self.monitors.run(shutdown.clone()));
+        let hooks = tokio::spawn(self.hooks.run(self.criteria, self.engine.subscribe(), shutdown.clone()));
         let watcher = self.watcher;
         let watching = tokio::spawn({
             let shutdown = shutdown.clone();
@@ -177,10 +239,21 @@ impl Server {
         }
         let served = http.await.context("the http task")?;
         scp.await.context("the dicom task")?;
+        if let Some(hl7) = hl7 {
+            hl7.await.context("the hl7 task")?;
+        }
+        #[cfg(feature = "mqtt")]
+        if let Some(mqtt) = mqtt {
+            mqtt.await.context("the mqtt task")?;
+        }
         watching.await.context("the task that watches studies")?;
         self.engine.drain().await;
         outbox.await.context("the outbox task")?;
         lookup.await.context("the lookup task")?;
+        hospital.await.context("the task of what follows from the his")?;
+        fusion.await.context("the fusion task")?;
+        monitors.await.context("the monitor task")?;
+        hooks.await.context("the task that notifies")?;
         self.ledger.close().await;
         drained.cancel();
         metrics.await.context("the metrics task")??;
@@ -222,6 +295,11 @@ async fn open_storage(config: &Config) -> anyhow::Result<(Arc<SqliteLedger>, Arc
         Ok((Arc::new(ledger), Arc::new(spool)))
     })
     .await?
+}
+
+async fn open_mapper(config: &Config) -> anyhow::Result<Mapper> {
+    let config = config.clone();
+    tokio::task::spawn_blocking(move || fhir::mapper(&config)).await?
 }
 
 async fn open_desk(config: &Config, ledger: &Arc<SqliteLedger>) -> anyhow::Result<Desk> {

@@ -263,3 +263,51 @@ fn a_new_key_matches_its_hash() {
     let computed: String = sha2::Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hash, computed);
 }
+
+#[test]
+fn hl7_check_says_a_line_of_json_for_each_message_and_its_exit_status_whether_all_are_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let message = |id: &str| {
+        format!("MSH|^~\\&|HIS|H|B|B|20260315||ADT^A04^ADT_A01|{id}|P|2.5.1\rPID|1||X1||王^小东\r")
+    };
+    let two = write("two.hl7", format!("{}{}", message("1"), message("2")).as_bytes());
+    let framed = write("framed.mllp", format!("\u{b}{}\u{1c}\r", message("3")).as_bytes());
+    let marked = write("marked.hl7", format!("\u{feff}{}", message("4").replace('\r', "\n")).as_bytes());
+    let bad = write("bad.hl7", message("5").replace("ADT^A04^ADT_A01", "").as_bytes());
+    let none = write("none.hl7", b"hello");
+
+    let check = |files: &[&str]| {
+        let output = run(&[&["hl7", "check"], files].concat());
+        let lines: Vec<Value> =
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (output.status.code().unwrap(), lines)
+    };
+    let (code, lines) = check(&[&two, &framed, &marked]);
+    assert_eq!(code, 0, "{lines:?}");
+    let found: Vec<_> = lines.iter().map(|line| (line["file"].clone(), line["index"].clone())).collect();
+    let expected = [(&two, 0), (&two, 1), (&framed, 0), (&marked, 0)];
+    assert_eq!(found, expected.map(|(file, index)| (Value::from(file.as_str()), Value::from(index))));
+    for line in &lines {
+        let mut keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["charset", "errors", "file", "index", "ok", "round_trip", "type"]);
+        assert_eq!((&line["type"], &line["charset"]), (&"ADT^A04^ADT_A01".into(), &"UNICODE UTF-8".into()));
+        assert_eq!((&line["ok"], &line["round_trip"]), (&Value::Bool(true), &Value::Bool(true)), "{line}");
+    }
+    let (code, lines) = check(&[&bad, &two, &none]);
+    assert_eq!((code, lines.len()), (3, 4));
+    for (line, number) in [(&lines[0], 101), (&lines[3], 100)] {
+        assert_eq!(line["ok"], false);
+        let errors = line["errors"].as_array().unwrap();
+        assert!(errors.iter().any(|error| error["severity"] == "error" && error["code"] == number), "{line}");
+        assert!(!line.to_string().contains("王"), "patient data in {line}");
+    }
+    let missing = run(&["hl7", "check", "/nowhere/at/all.hl7"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("/nowhere/at/all.hl7"));
+}

@@ -21,7 +21,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// The repository's weights, the imaging models without their gate: the drawn objects of most tests are not chest
 /// radiographs, and the gate knows.
-fn ungated() -> &'static Path {
+pub(crate) fn ungated() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ungated-{}", std::process::id()));
@@ -68,6 +68,8 @@ pub(crate) struct Server {
     pub(crate) http: String,
     pub(crate) metrics: String,
     pub(crate) dicom_port: u16,
+    /// Where there is a port for the HIS.
+    pub(crate) hl7_port: Option<u16>,
     pub(crate) key: String,
     client: Client,
     log: Arc<Mutex<Vec<String>>>,
@@ -104,7 +106,8 @@ impl Server {
         });
         let mut addresses = std::collections::HashMap::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        while addresses.len() < 4 {
+        let ports = 4 + usize::from(settings.iter().any(|setting| setting.starts_with("hl7.bind=")));
+        while addresses.len() < ports {
             let Some(Ok(line)) = stdout.next() else {
                 panic!("the server ended before it listened:\n{}", log.lock().unwrap().join("\n"));
             };
@@ -114,11 +117,13 @@ impl Server {
         // What it prints later must not fill the pipe.
         thread::spawn(move || stdout.for_each(drop));
         let dicom = addresses["dicom"].split(' ').next().unwrap();
+        let hl7 = addresses.get("hl7").and_then(|text| text.split(' ').next()?.rsplit(':').next());
         let server = Self {
             child,
             http: addresses["http"].clone(),
             metrics: addresses["metrics"].clone(),
             dicom_port: dicom.rsplit(':').next().unwrap().parse().unwrap(),
+            hl7_port: hl7.map(|port| port.parse().unwrap()),
             key: addresses.iter().find(|(name, _)| name.starts_with("one-time")).unwrap().1.clone(),
             client: client(),
             log,

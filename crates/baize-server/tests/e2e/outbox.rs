@@ -97,7 +97,9 @@ async fn results_survive_an_outage_and_a_kill_and_reach_the_archive() {
     let page = reqwest::get(&server.metrics).await;
     let page = page.unwrap().text().await.unwrap();
     assert!(
-        page.contains("baize_outbox_attempts_total{destination=\"pacs\",result=\"acknowledged\"}"),
+        page.contains(
+            "baize_outbox_attempts_total{destination=\"pacs\",kind=\"object\",result=\"acknowledged\"}"
+        ),
         "{page}"
     );
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::convert::{door_text, micros, rank, sex_text};
 use super::trouble::Trouble;
-use super::{inquiries, mistake, report};
+use super::{inquiries, matching, mistake, report};
 
 /// An image that has neither a job nor a reason for having none would be silently unread.
 pub(super) fn check(admission: &Admission) -> Result<(), Fault> {
@@ -30,6 +30,8 @@ pub(super) fn admit(db: &Connection, admission: &Admission) -> Result<Novelty, T
     }
     let study = enter_study(db, admission, expected)?;
     let series = enter_series(db, study, admission)?;
+    // Its order decides the lane of its jobs, too.
+    matching::image_came(db, study, admission)?;
     let (lane, deadline) =
         inquiries::ordered(db, study, admission.lane, admission.accepted_at, admission.deadline)?;
     let instance = insert_instance(db, study, series, lane, admission)?;

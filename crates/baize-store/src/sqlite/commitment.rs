@@ -14,7 +14,7 @@ pub(super) fn want(db: &Connection, delivery: DeliveryId, now: Timestamp) -> Res
         "INSERT INTO commitment (delivery_id, destination, sop_instance, ask_at)
          SELECT delivery.id, delivery.destination, delivery.sop_instance, ?2
            FROM delivery JOIN recipient ON recipient.name = delivery.destination
-          WHERE delivery.id = ?1 AND delivery.state = 'acknowledged' AND recipient.commitment = 1
+          WHERE delivery.id = ?1 AND delivery.kind = 'object' AND delivery.state = 'acknowledged' AND recipient.commitment = 1
          ON CONFLICT (delivery_id) DO NOTHING",
     )?
     .execute(params![delivery.0, micros(now)])?;

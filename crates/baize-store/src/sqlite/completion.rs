@@ -5,6 +5,7 @@ use baize_core::{StudyUid, Timestamp};
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::convert::{self, micros, unsigned};
+use super::messages;
 use super::trouble::Trouble;
 
 /// Columns for [`arrival`]; needs `study` in the FROM clause.
@@ -67,7 +68,9 @@ pub(super) fn complete(
         named_params! { ":now": micros(now), ":quiet": micros(silence.quiet), ":stow": micros(silence.stow) },
         |row| {
             let missing = Trouble::BadRow("completed_by");
-            let (instances, expected) = counts(db, row.get("id")?)?;
+            let study = row.get("id")?;
+            let (instances, expected) = counts(db, study)?;
+            messages::owe_if_done(db, study, now)?;
             Ok(CompletedStudy {
                 study: convert::study_uid(row)?,
                 completion: completion(row)?.ok_or(missing)?,

@@ -44,14 +44,18 @@ pub(super) fn study_uid(row: &Row<'_>) -> Result<StudyUid, Trouble> {
     StudyUid::parse(&study).map_err(|_| Trouble::BadRow("study uid"))
 }
 
-pub(super) fn facts(row: &Row<'_>) -> Result<ImageFacts, Trouble> {
-    let sex = match row.get::<_, Option<String>>("sex")?.as_deref() {
+/// The column `sex`; NULL where it is unknown.
+pub(super) fn sex(row: &Row<'_>) -> Result<Option<Sex>, Trouble> {
+    Ok(match row.get::<_, Option<String>>("sex")?.as_deref() {
         None => None,
         Some("F") => Some(Sex::Female),
         Some("M") => Some(Sex::Male),
         Some("O") => Some(Sex::Other),
         Some(_) => return Err(Trouble::BadRow("sex")),
-    };
+    })
+}
+
+pub(super) fn facts(row: &Row<'_>) -> Result<ImageFacts, Trouble> {
     Ok(ImageFacts {
         modality: row.get("modality")?,
         body_part: row.get("body_part")?,
@@ -60,7 +64,7 @@ pub(super) fn facts(row: &Row<'_>) -> Result<ImageFacts, Trouble> {
         rows: row.get("rows")?,
         columns: row.get("columns")?,
         age: row.get::<_, Option<f32>>("age_years")?.map(AgeYears),
-        sex,
+        sex: sex(row)?,
         patient_id: row.get("patient_id")?,
         patient_name: row.get("patient_name")?,
         accession: row.get("accession")?,

@@ -7,8 +7,8 @@ use baize_core::{Lane, StudyUid, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::convert::{self, facts_columns, micros, rank, span_micros};
-use super::outbox;
 use super::trouble::Trouble;
+use super::{matching, outbox};
 
 pub(super) fn set_wanted(db: &Connection, kinds: &[InquiryKind]) -> Result<(), Trouble> {
     // Nothing is being fetched at a start.
@@ -48,6 +48,7 @@ pub(super) fn no_prior(db: &Connection, study: &str, at: Timestamp) -> Result<()
     match was_prior {
         Some(id) => {
             enter(db, id, at)?;
+            matching::no_prior(db, id, at)?;
             outbox::enqueue_held_back(db, id, at)
         }
         None => Ok(()),

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::convert::{self, identity_columns};
 use super::trouble::Trouble;
 use super::writer::Abandoned;
-use super::{mistake, report};
+use super::{messages, mistake, report};
 
 /// Jobs on their way to the caller. If it goes away before it has them, the writer gives them back: else they
 /// would wait for the next start.
@@ -110,6 +110,7 @@ pub(super) fn finish(db: &Connection, job: JobId, report: &Report) -> Result<boo
     }
     report::insert(db, instance, report)?;
     db.prepare_cached("UPDATE job SET state = 'done' WHERE id = ?1")?.execute([job.0])?;
+    messages::owe_if_last(db, instance, report.finished_at)?;
     Ok(true)
 }
 

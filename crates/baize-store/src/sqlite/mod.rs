@@ -6,12 +6,18 @@
 
 mod admit;
 mod archive;
+mod audit;
 mod commitment;
 mod completion;
 mod convert;
+mod deliveries;
+mod fusion;
 mod heat;
+mod hospital;
 mod inquiries;
 mod jobs;
+mod matching;
+mod messages;
 mod outbox;
 mod reader;
 mod readers;
@@ -19,7 +25,9 @@ mod report;
 mod results;
 mod reviews;
 mod schema;
+mod search;
 mod studies;
+mod subscriptions;
 mod triage;
 mod trouble;
 mod writer;
@@ -30,13 +38,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use baize_core::ports::{
-    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, CommitmentAnswer, CompletedStudy,
-    CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery, FiledResult, Inquiries, Inquiry,
-    InquiryKind, InstanceRecord, Job, JobId, Ledger, Novelty, ObjectName, OutboxLevel, OutboxRecords,
-    Recipient, RecordedReview, ResultRecords, Review, Reviewed, Reviews, Settlement, Silence, Studies,
-    StudySummary, TriageEntry, TriageRecords, VisitId,
+    Admission, Appended, Archive, ArchiveQuery, ArchiveRow, AuditEntry, AuditQuery, AuditRecord, AuditTrail,
+    CommitmentAnswer, CompletedStudy, CompletionRecords, Consignment, Delivery, DeliveryId, DeliveryQuery,
+    FiledResult, FoundStep, FoundStudy, FusionDue, FusionRecords, Inquiries, Inquiry, InquiryKind,
+    InstanceRecord, Job, JobId, Ledger, MadeMessage, MessageSettlement, Novelty, ObjectName, OutboxLevel,
+    OutboxRecords, OwedMessage, Recipient, RecordedReview, ResultChange, ResultRecords, ResultSearch, Review,
+    Reviewed, Reviews, Settlement, Silence, Studies, StudySearch, StudySummary, Subscription,
+    SubscriptionWish, Subscriptions, TriageEntry, TriageRecords, Unacknowledged, VisitId, VisitSearch,
 };
-use baize_core::{ErrorCode, Fault, Lane, Report, StudyUid, Timestamp};
+use baize_core::{ErrorCode, Fault, Lane, ModelRef, Report, SopUid, StudyUid, Timestamp};
 
 use crate::OpenError;
 use crate::durable::{ExclusiveLock, create_folders};
@@ -58,7 +68,10 @@ pub struct LedgerConfig {
 }
 
 /// [`Ledger`], [`Studies`], [`CompletionRecords`], [`Archive`], [`ResultRecords`], [`Reviews`], [`TriageRecords`],
-/// [`OutboxRecords`] and [`Inquiries`] in one SQLite file.
+/// [`FusionRecords`], [`OutboxRecords`], [`Inquiries`] and what the HIS tells
+/// ([`Hospital`](baize_core::ports::Hospital), [`HospitalRecords`](baize_core::ports::HospitalRecords),
+/// [`Reconciliation`](baize_core::ports::Reconciliation), [`HospitalWork`](baize_core::ports::HospitalWork),
+/// [`VitalsFeed`](baize_core::ports::VitalsFeed)) in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     writer: Writer,
@@ -209,6 +222,32 @@ impl TriageRecords for SqliteLedger {
 }
 
 #[async_trait]
+impl FusionRecords for SqliteLedger {
+    async fn due_fusion(&self, now: Timestamp) -> Result<Option<FusionDue>, Fault> {
+        self.readers.read(move |db| fusion::due(db, now)).await
+    }
+
+    async fn settle_fusion(&self, due: &FusionDue, again: Option<Timestamp>) -> Result<(), Fault> {
+        let due = due.clone();
+        self.writer.write(move |db| fusion::settle(db, &due, again)).await
+    }
+
+    async fn visits_of_encounter(&self, number: &str) -> Result<Vec<VisitId>, Fault> {
+        let number = number.to_owned();
+        self.readers.read(move |db| fusion::visits(db, &number)).await
+    }
+
+    async fn visits_told_of(&self, study: &StudyUid) -> Result<Vec<VisitId>, Fault> {
+        let study = study.clone();
+        self.readers.read(move |db| fusion::told(db, &study)).await
+    }
+
+    async fn unacknowledged(&self, limit: usize) -> Result<Vec<Unacknowledged>, Fault> {
+        self.readers.read(move |db| fusion::unacknowledged(db, limit)).await
+    }
+}
+
+#[async_trait]
 impl OutboxRecords for SqliteLedger {
     async fn set_recipients(&self, recipients: Vec<Recipient>) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::set_recipients(db, &recipients)).await
@@ -237,6 +276,29 @@ impl OutboxRecords for SqliteLedger {
 
     async fn settle(&self, delivery: DeliveryId, how: Settlement, now: Timestamp) -> Result<(), Fault> {
         self.writer.write(move |db| outbox::settle(db, delivery, &how, now)).await
+    }
+
+    async fn take_message(&self, destination: &str, now: Timestamp) -> Result<Option<OwedMessage>, Fault> {
+        let destination = destination.to_owned();
+        self.writer.write(move |db| messages::take(db, &destination, now)).await
+    }
+
+    async fn keep_message(
+        &self,
+        delivery: DeliveryId,
+        made: MadeMessage,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writer.write(move |db| messages::keep(db, delivery, &made, now)).await
+    }
+
+    async fn settle_message(
+        &self,
+        delivery: DeliveryId,
+        how: MessageSettlement,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.writer.write(move |db| messages::settle(db, delivery, &how, now)).await
     }
 
     async fn take_uncommitted(
@@ -272,7 +334,7 @@ impl OutboxRecords for SqliteLedger {
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<Delivery>, Fault> {
-        self.readers.read(move |db| outbox::list(db, &query)).await
+        self.readers.read(move |db| deliveries::list(db, &query)).await
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Fault> {
@@ -320,6 +382,105 @@ impl ResultRecords for SqliteLedger {
 
     async fn owe_earlier(&self, now: Timestamp) -> Result<usize, Fault> {
         self.writer.write(move |db| results::owe_earlier(db, now)).await
+    }
+}
+
+#[async_trait]
+impl AuditTrail for SqliteLedger {
+    async fn record(&self, entry: AuditEntry) -> Result<(), Fault> {
+        self.writer.write(move |db| audit::record(db, &entry)).await
+    }
+
+    async fn audited(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, Fault> {
+        self.readers.read(move |db| audit::list(db, &query)).await
+    }
+}
+
+#[async_trait]
+impl ResultSearch for SqliteLedger {
+    async fn find_studies(&self, search: StudySearch) -> Result<Vec<FoundStudy>, Fault> {
+        self.readers.read(move |db| search::studies(db, &search)).await
+    }
+
+    async fn find_steps(&self, search: VisitSearch) -> Result<Vec<FoundStep>, Fault> {
+        self.readers.read(move |db| search::steps(db, &search)).await
+    }
+
+    async fn study_of_image(&self, sop: &SopUid) -> Result<Option<StudyUid>, Fault> {
+        let sop = sop.clone();
+        self.readers.read(move |db| search::study_of_image(db, &sop)).await
+    }
+
+    async fn told_models(&self) -> Result<Vec<(ModelRef, Timestamp)>, Fault> {
+        self.readers.read(search::told_models).await
+    }
+
+    async fn changes(&self, behind: u64, limit: usize) -> Result<Vec<ResultChange>, Fault> {
+        self.readers.read(move |db| search::changes(db, behind, limit)).await
+    }
+
+    async fn last_change(&self) -> Result<u64, Fault> {
+        self.readers.read(search::last_change).await
+    }
+}
+
+#[async_trait]
+impl Subscriptions for SqliteLedger {
+    async fn subscribe(
+        &self,
+        id: String,
+        owner: String,
+        wish: SubscriptionWish,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>, Fault> {
+        self.writer.write(move |db| subscriptions::add(db, &id, &owner, &wish, most, now)).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, Fault> {
+        self.readers.read(subscriptions::all).await
+    }
+
+    async fn subscription(&self, id: &str) -> Result<Option<Subscription>, Fault> {
+        let id = id.to_owned();
+        self.readers.read(move |db| subscriptions::one(db, &id)).await
+    }
+
+    async fn replace_subscription(
+        &self,
+        id: &str,
+        wish: SubscriptionWish,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>, Fault> {
+        let id = id.to_owned();
+        self.writer.write(move |db| subscriptions::replace(db, &id, &wish, now)).await
+    }
+
+    async fn unsubscribe(&self, id: &str) -> Result<bool, Fault> {
+        let id = id.to_owned();
+        self.writer.write(move |db| subscriptions::remove(db, &id)).await
+    }
+
+    async fn due_subscriptions(&self, now: Timestamp, limit: usize) -> Result<Vec<Subscription>, Fault> {
+        self.readers.read(move |db| subscriptions::due(db, now, limit)).await
+    }
+
+    async fn told(&self, id: &str, revision: u64, cursor: u64, now: Timestamp) -> Result<(), Fault> {
+        let id = id.to_owned();
+        self.writer.write(move |db| subscriptions::told(db, &id, revision, cursor, now)).await
+    }
+
+    async fn not_told(
+        &self,
+        id: &str,
+        revision: u64,
+        why: String,
+        again_at: Timestamp,
+        alarm_before: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let failed = subscriptions::Failed { id: id.to_owned(), revision, why, again_at, alarm_before, now };
+        self.writer.write(move |db| subscriptions::not_told(db, &failed)).await
     }
 }
 

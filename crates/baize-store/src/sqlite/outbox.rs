@@ -1,45 +1,31 @@
 //! What goes out.
 
 use baize_core::ports::{
-    Consignment, Delivery, DeliveryId, DeliveryQuery, DeliveryState, ObjectName, OutboxLevel, Recipient,
-    Settlement, SpoolKey,
+    Consignment, Delivery, DeliveryId, DeliveryState, ObjectName, OutboxLevel, Recipient, Settlement,
+    SpoolKey, Takes,
 };
-use baize_core::{ErrorCode, Fault, ModelRef, Timestamp};
+use baize_core::{ErrorCode, Fault, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::convert::{self, identity_columns, micros};
+use super::deliveries::{delivery, one, select_delivery};
 use super::trouble::Trouble;
-use super::{commitment, mistake, report};
-
-/// Whole deliveries.
-macro_rules! select_delivery {
-    ($tail:literal) => {
-        concat!(
-            "SELECT delivery.id, delivery.destination, delivery.state, delivery.attempts, delivery.created_at,
-                    delivery.changed_at, delivery.next_attempt_at, delivery.status, delivery.comment,
-                    delivery.sop_class AS object_class, delivery.sop_instance AS object_instance,
-                    (SELECT committed_at FROM commitment WHERE commitment.delivery_id = delivery.id) AS committed_at,
-                    report.model_id, report.model_version, ",
-            identity_columns!(),
-            " FROM delivery
-              JOIN report ON report.id = delivery.report_id
-              JOIN instance ON instance.id = report.instance_id
-              JOIN series ON series.id = instance.series_id
-              JOIN study ON study.id = instance.study_id ",
-            $tail
-        )
-    };
-}
+use super::{commitment, messages, mistake, report};
 
 pub(super) fn set_recipients(db: &Connection, recipients: &[Recipient]) -> Result<(), Trouble> {
     db.execute("DELETE FROM recipient", [])?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO recipient (name, analysed, refused, failed, priors, commitment)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO recipient (name, analysed, refused, failed, priors, commitment, takes, studies, triage)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for recipient in recipients {
-        let Recipient { name, analysed, refused, failed, priors, commitment } = recipient;
-        insert.execute(params![name, analysed, refused, failed, priors, commitment])?;
+        let Recipient { name, takes, analysed, refused, failed, priors, commitment } = recipient;
+        let (takes, studies, triage) = match *takes {
+            Takes::Objects => ("objects", false, false),
+            Takes::Messages { studies, triage } => ("messages", studies, triage),
+        };
+        insert
+            .execute(params![name, analysed, refused, failed, priors, commitment, takes, studies, triage])?;
     }
     Ok(())
 }
@@ -58,16 +44,18 @@ pub(super) fn enqueue(
         return Ok(());
     }
     db.prepare_cached(
-        "INSERT INTO delivery (destination, report_id, ordinal, study_id, lane, created_at, changed_at)
-         SELECT recipient.name, :report, 0, instance.study_id, instance.lane, :at, :at
+        "INSERT INTO delivery (destination, kind, report_id, ordinal, study_id, lane, created_at, changed_at)
+         SELECT recipient.name, 'object', :report, 0, instance.study_id, instance.lane, :at, :at
            FROM recipient, instance
            JOIN study ON study.id = instance.study_id
           WHERE instance.id = :instance
+            AND recipient.takes = 'objects'
             AND (recipient.priors OR NOT study.is_prior)
             AND CASE :outcome WHEN 'analysed' THEN recipient.analysed
                               WHEN 'refused' THEN recipient.refused
                               ELSE recipient.failed END
-            AND NOT EXISTS (SELECT 1 FROM delivery AS ours WHERE ours.sop_instance = instance.sop)
+            AND NOT EXISTS (SELECT 1 FROM delivery AS ours
+                             WHERE ours.kind = 'object' AND ours.sop_instance = instance.sop)
           ORDER BY recipient.name",
     )?
     .execute(named_params! {
@@ -82,16 +70,18 @@ pub(super) fn enqueue(
 /// Makes the deliveries of a study that were held back while it was a prior; as [`enqueue`] would have made them.
 pub(super) fn enqueue_held_back(db: &Connection, study: i64, at: Timestamp) -> Result<(), Trouble> {
     db.prepare_cached(
-        "INSERT INTO delivery (destination, report_id, ordinal, study_id, lane, created_at, changed_at)
-         SELECT recipient.name, report.id, 0, instance.study_id, instance.lane, :at, :at
+        "INSERT INTO delivery (destination, kind, report_id, ordinal, study_id, lane, created_at, changed_at)
+         SELECT recipient.name, 'object', report.id, 0, instance.study_id, instance.lane, :at, :at
            FROM recipient, instance
            JOIN report ON report.instance_id = instance.id
           WHERE instance.study_id = :study
+            AND recipient.takes = 'objects'
             AND COALESCE(report.fault_code, '') NOT IN (:own, :no_pixels)
             AND CASE report.outcome WHEN 'analysed' THEN recipient.analysed
                                     WHEN 'refused' THEN recipient.refused
                                     ELSE recipient.failed END
-            AND NOT EXISTS (SELECT 1 FROM delivery AS ours WHERE ours.sop_instance = instance.sop)
+            AND NOT EXISTS (SELECT 1 FROM delivery AS ours
+                             WHERE ours.kind = 'object' AND ours.sop_instance = instance.sop)
           ORDER BY report.id, recipient.name
          ON CONFLICT DO NOTHING",
     )?
@@ -101,7 +91,7 @@ pub(super) fn enqueue_held_back(db: &Connection, study: i64, at: Timestamp) -> R
         ":own": ErrorCode::OwnResult.as_str(),
         ":no_pixels": ErrorCode::NoPixelData.as_str(),
     })?;
-    Ok(())
+    messages::owe_held_back(db, study, at)
 }
 
 pub(super) fn resume_interrupted(db: &Connection) -> Result<usize, Trouble> {
@@ -117,11 +107,11 @@ pub(super) fn take(
     let head = db
         .prepare_cached(
             "SELECT report_id, ordinal FROM delivery
-              WHERE destination = ?1 AND state IN ('pending', 'sending', 'waiting')
+              WHERE destination = ?1 AND kind = 'object' AND state IN ('pending', 'sending', 'waiting')
                 AND (state = 'pending' OR (state = 'waiting' AND next_attempt_at <= ?2))
                 AND NOT EXISTS (
                     SELECT 1 FROM delivery AS earlier
-                     WHERE earlier.destination = delivery.destination
+                     WHERE earlier.destination = delivery.destination AND earlier.kind = 'object'
                        AND earlier.state IN ('pending', 'sending', 'waiting')
                        AND earlier.study_id = delivery.study_id
                        AND (earlier.report_id, earlier.ordinal) < (delivery.report_id, delivery.ordinal))
@@ -135,7 +125,8 @@ pub(super) fn take(
     let Some((report, first)) = head else { return Ok(None) };
     let unfinished: Vec<Delivery> = db
         .prepare_cached(select_delivery!(
-            "WHERE delivery.destination = ?1 AND delivery.report_id = ?2 AND delivery.ordinal >= ?3
+            "WHERE delivery.kind = 'object'
+               AND delivery.destination = ?1 AND delivery.report_id = ?2 AND delivery.ordinal >= ?3
                AND delivery.state IN ('pending', 'sending', 'waiting')
              ORDER BY delivery.ordinal"
         ))?
@@ -158,9 +149,8 @@ pub(super) fn take(
         delivery.next_attempt_at = None;
         delivery.changed_at = now;
     }
-    let Some(identity) = deliveries.first().map(|delivery| delivery.instance.clone()) else {
-        return Ok(None);
-    };
+    let first = deliveries.first().and_then(Delivery::object);
+    let Some(identity) = first.map(|object| object.instance.clone()) else { return Ok(None) };
     let (source, lane) = db
         .prepare_cached(
             "SELECT instance.spool_key, instance.lane FROM report
@@ -186,16 +176,16 @@ pub(super) fn name_objects(
     let named = db
         .prepare_cached(
             "UPDATE delivery SET sop_class = ?2, sop_instance = ?3
-              WHERE id = ?1 AND state = 'sending' AND sop_instance IS NULL",
+              WHERE id = ?1 AND kind = 'object' AND state = 'sending' AND sop_instance IS NULL",
         )?
         .execute(params![placeholder.0, first.sop_class, first.sop_instance])?;
     if named != 1 {
         return Err(mistake("the delivery is not being sent or has its object already").into());
     }
     let mut insert = db.prepare_cached(
-        "INSERT INTO delivery (destination, report_id, ordinal, study_id, lane, sop_class, sop_instance, state,
+        "INSERT INTO delivery (destination, kind, report_id, ordinal, study_id, lane, sop_class, sop_instance, state,
                                attempts, created_at, changed_at)
-         SELECT destination, report_id, ?2, study_id, lane, ?3, ?4, state, 1, created_at, changed_at
+         SELECT destination, kind, report_id, ?2, study_id, lane, ?3, ?4, state, 1, created_at, changed_at
            FROM delivery WHERE id = ?1",
     )?;
     for (ordinal, object) in (1_i64..).zip(others) {
@@ -236,7 +226,7 @@ pub(super) fn settle(
     };
     db.prepare_cached(
         "UPDATE delivery SET state = ?2, next_attempt_at = ?3, status = ?4, comment = ?5, changed_at = ?6
-          WHERE id = ?1 AND state = 'sending'",
+          WHERE id = ?1 AND kind = 'object' AND state = 'sending'",
     )?
     .execute(params![id.0, state.as_str(), next, status, comment, micros(now)])?;
     commitment::want(db, id, now)
@@ -271,69 +261,12 @@ pub(super) fn levels(db: &Connection) -> Result<Vec<OutboxLevel>, Trouble> {
     .collect()
 }
 
-pub(super) fn list(db: &Connection, query: &DeliveryQuery) -> Result<Vec<Delivery>, Trouble> {
-    // A condition that may be absent keeps an index from being used, and a state is what people look for.
-    // Baize's own recipients are shown by their name only.
-    let sql = match query.state {
-        Some(_) => select_delivery!(
-            "WHERE delivery.state = ?1
-               AND CASE WHEN ?2 IS NULL THEN delivery.destination NOT LIKE '@%' ELSE delivery.destination = ?2 END
-               AND delivery.id < COALESCE(?3, 9223372036854775807)
-             ORDER BY delivery.id DESC LIMIT ?4"
-        ),
-        None => select_delivery!(
-            "WHERE ?1 IS NULL
-               AND CASE WHEN ?2 IS NULL THEN delivery.destination NOT LIKE '@%' ELSE delivery.destination = ?2 END
-               AND delivery.id < COALESCE(?3, 9223372036854775807)
-             ORDER BY delivery.id DESC LIMIT ?4"
-        ),
-    };
-    db.prepare_cached(sql)?
-        .query_and_then(
-            params![
-                query.state.map(DeliveryState::as_str),
-                query.destination,
-                query.before.map(|id| id.0),
-                convert::limit(query.limit)
-            ],
-            delivery,
-        )?
-        .collect()
-}
-
 pub(super) fn retry(db: &Connection, id: DeliveryId, now: Timestamp) -> Result<Option<Delivery>, Trouble> {
+    messages::forget_refused(db, id)?;
     db.prepare_cached(
         "UPDATE delivery SET state = 'pending', next_attempt_at = NULL, changed_at = ?2
           WHERE id = ?1 AND state IN ('refused', 'waiting')",
     )?
     .execute(params![id.0, micros(now)])?;
-    db.prepare_cached(select_delivery!("WHERE delivery.id = ?1"))?
-        .query_and_then([id.0], delivery)?
-        .next()
-        .transpose()
-}
-
-fn delivery(row: &Row<'_>) -> Result<Delivery, Trouble> {
-    let state: String = row.get("state")?;
-    let next: Option<i64> = row.get("next_attempt_at")?;
-    let committed: Option<i64> = row.get("committed_at")?;
-    let class: Option<String> = row.get("object_class")?;
-    let instance: Option<String> = row.get("object_instance")?;
-    let model_id: Option<String> = row.get("model_id")?;
-    let model_version: Option<String> = row.get("model_version")?;
-    Ok(Delivery {
-        id: DeliveryId(row.get("id")?),
-        destination: row.get("destination")?,
-        instance: convert::identity(row)?,
-        model: model_id.zip(model_version).map(|(id, version)| ModelRef { id, version }),
-        object: class.zip(instance).map(|(sop_class, sop_instance)| ObjectName { sop_class, sop_instance }),
-        state: DeliveryState::from_name(&state).ok_or(Trouble::BadRow("delivery state"))?,
-        attempts: row.get("attempts")?,
-        created_at: convert::time(row, "created_at")?,
-        changed_at: convert::time(row, "changed_at")?,
-        next_attempt_at: next.map(|_| convert::time(row, "next_attempt_at")).transpose()?,
-        status: row.get("status")?,
-        comment: row.get("comment")?,
-        committed_at: committed.map(|_| convert::time(row, "committed_at")).transpose()?,
-    })
+    one(db, id)
 }

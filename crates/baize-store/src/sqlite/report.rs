@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baize_core::ports::Cause;
 use baize_core::{
     Coded, ErrorCode, Fault, Finding, GateLook, InstanceIdentity, ModelRef, Outcome, PixelBox, Population,
     Report, Text,
@@ -11,7 +12,7 @@ use rusqlite::{Connection, Row, named_params, params};
 use super::convert::{self, micros, span_micros};
 use super::heat::heat_columns;
 use super::trouble::Trouble;
-use super::{heat, mistake, outbox};
+use super::{heat, messages, mistake, outbox};
 
 /// A number that is none would come back as "absent" or not at all.
 pub(super) fn check(report: &Report) -> Result<(), Fault> {
@@ -19,12 +20,15 @@ pub(super) fn check(report: &Report) -> Result<(), Fault> {
         return Err(mistake("the gate's probability is not within 0 and 1"));
     }
     let Outcome::Analysed { findings, .. } = &report.outcome else { return Ok(()) };
-    let sound =
-        |finding: &Finding| (0.0..=1.0).contains(&finding.probability) && finding.threshold.is_finite();
+    let sound = |finding: &Finding| {
+        (0.0..=1.0).contains(&finding.probability)
+            && finding.threshold.is_finite()
+            && finding.critical.is_none_or(|cut| cut > finding.threshold && cut <= 1.0)
+    };
     if findings.iter().all(sound) {
         return Ok(());
     }
-    Err(mistake("a finding's probability is not within 0 and 1, or its threshold is no number"))
+    Err(mistake("a finding's probability is not within 0 and 1, or a threshold of it is none"))
 }
 
 pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<(), Trouble> {
@@ -66,14 +70,24 @@ pub(super) fn insert(db: &Connection, instance: i64, report: &Report) -> Result<
         insert_caveats(db, id, caveats)?;
     }
     // In the report's own transaction: no crash can come between a result and its way out.
-    outbox::enqueue(db, id, instance, outcome, fault, report.finished_at)
+    outbox::enqueue(db, id, instance, outcome, fault, report.finished_at)?;
+    match &report.outcome {
+        // Nobody waits for the rest of a study to hear of it.
+        Outcome::Analysed { findings, .. } if findings.iter().any(Finding::is_critical) => {
+            messages::owe_for_instance(db, instance, Cause::Critical, report.finished_at)
+        }
+        Outcome::Analysed { findings, .. } if findings.iter().any(Finding::is_positive) => {
+            messages::owe_for_instance(db, instance, Cause::Finding, report.finished_at)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result<(), Trouble> {
     let mut insert = db.prepare_cached(
         "INSERT INTO finding (report_id, ordinal, scheme, code, meaning_zh, meaning_en, probability, threshold,
-                              box_x, box_y, box_width, box_height)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                              box_x, box_y, box_width, box_height, critical)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for (ordinal, finding) in (0_i64..).zip(findings) {
         let code = &finding.code;
@@ -91,6 +105,7 @@ fn insert_findings(db: &Connection, report: i64, findings: &[Finding]) -> Result
             region.map(|region| region.y),
             region.map(|region| region.width),
             region.map(|region| region.height),
+            finding.critical,
         ])?;
         if let Some(map) = &finding.heat {
             heat::insert(db, report, ordinal, map)?;
@@ -200,6 +215,7 @@ fn findings(db: &Connection, report: i64) -> Result<Vec<Finding>, Trouble> {
             code: Coded { scheme: row.get("scheme")?, value: row.get("code")?, meaning },
             probability: row.get("probability")?,
             threshold: row.get("threshold")?,
+            critical: row.get("critical")?,
             region,
             heat: heat::read(row)?,
         })

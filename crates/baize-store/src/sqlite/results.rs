@@ -15,7 +15,7 @@ pub(super) fn file(db: &Connection, result: &FiledResult) -> Result<(), Trouble>
             "SELECT delivery.report_id, report.instance_id, delivery.study_id FROM delivery
                JOIN report ON report.id = delivery.report_id
                JOIN study ON study.id = delivery.study_id
-              WHERE delivery.sop_instance = ?1 AND study.uid = ?2
+              WHERE delivery.kind = 'object' AND delivery.sop_instance = ?1 AND study.uid = ?2
               ORDER BY delivery.id LIMIT 1",
         )?
         .query_row([identity.sop.as_str(), identity.study.as_str()], |row| {
@@ -57,8 +57,8 @@ pub(super) fn file(db: &Connection, result: &FiledResult) -> Result<(), Trouble>
 pub(super) fn owe_earlier(db: &Connection, now: Timestamp) -> Result<usize, Trouble> {
     Ok(db
         .prepare_cached(
-            "INSERT INTO delivery (destination, report_id, ordinal, study_id, lane, created_at, changed_at)
-             SELECT recipient.name, report.id, 0, instance.study_id, instance.lane, :now, :now
+            "INSERT INTO delivery (destination, kind, report_id, ordinal, study_id, lane, created_at, changed_at)
+             SELECT recipient.name, 'object', report.id, 0, instance.study_id, instance.lane, :now, :now
                FROM report
                JOIN instance ON instance.id = report.instance_id
                JOIN recipient ON recipient.name = :archive
@@ -66,7 +66,8 @@ pub(super) fn owe_earlier(db: &Connection, now: Timestamp) -> Result<usize, Trou
                                         WHEN 'refused' THEN recipient.refused
                                         ELSE recipient.failed END
                 AND COALESCE(report.fault_code, '') NOT IN (:own_result, :no_image)
-                AND NOT EXISTS (SELECT 1 FROM delivery AS ours WHERE ours.sop_instance = instance.sop)
+                AND NOT EXISTS (SELECT 1 FROM delivery AS ours
+                                 WHERE ours.kind = 'object' AND ours.sop_instance = instance.sop)
                 AND NOT EXISTS (SELECT 1 FROM delivery AS owed
                                  WHERE owed.destination = recipient.name AND owed.report_id = report.id)
               ORDER BY report.id",

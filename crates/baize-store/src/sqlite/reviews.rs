@@ -1,10 +1,11 @@
 //! What physicians say of results.
 
-use baize_core::ports::{FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Verdict};
+use baize_core::ports::{Cause, FindingOpinion, Opinion, RecordedReview, Review, Reviewed, Verdict};
 use baize_core::{ModelRef, SopUid, StudyUid, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 use super::convert::{micros, study_uid, time};
+use super::messages;
 use super::trouble::Trouble;
 
 pub(super) fn append(db: &Connection, review: &Review) -> Result<Reviewed, Trouble> {
@@ -35,6 +36,9 @@ pub(super) fn append(db: &Connection, review: &Review) -> Result<Reviewed, Troub
         last => {
             let sequence = last.map_or(0, |last| last.sequence) + 1;
             insert(db, instance, sequence, review)?;
+            if review.signed || review.verdict != Verdict::Confirmed {
+                messages::owe_for_instance(db, instance, Cause::Reviewed, review.at)?;
+            }
             Ok(Reviewed::Kept(RecordedReview { sequence, review: review.clone() }))
         }
     }

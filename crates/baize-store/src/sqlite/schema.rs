@@ -21,6 +21,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_commitment.sql"),
     include_str!("../../migrations/0009_gate.sql"),
     include_str!("../../migrations/0010_heat.sql"),
+    include_str!("../../migrations/0011_hospital.sql"),
+    include_str!("../../migrations/0012_matching.sql"),
+    include_str!("../../migrations/0013_messages.sql"),
+    include_str!("../../migrations/0014_changes.sql"),
+    include_str!("../../migrations/0015_audit.sql"),
+    include_str!("../../migrations/0016_fusion.sql"),
+    include_str!("../../migrations/0017_subscriptions.sql"),
 ];
 
 /// One writer per file is certain (the lock), so only a backup tool or an operator's shell can be in the way.
@@ -134,6 +141,67 @@ mod tests {
         migrate(&mut connection, &path, &[first, second, broken]).unwrap_err();
         let rows: i64 = connection.query_row("SELECT COUNT(*) FROM a", [], |row| row.get(0)).unwrap();
         assert_eq!((rows, number(&connection, "user_version")), (1, 2), "half a migration is none");
+    }
+
+    #[test]
+    fn deliveries_of_objects_survive_the_coming_of_messages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let mut connection = Connection::open(&path).unwrap();
+        set_durable(&connection).unwrap();
+        let messages = MIGRATIONS.iter().position(|sql| sql.contains("outgoing_message")).unwrap();
+        migrate(&mut connection, &path, &MIGRATIONS[..messages]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO study (id, uid, received_at, updated_at, lane) VALUES (1, '1.2', 1, 1, 0);
+                 INSERT INTO series (id, study_id, uid) VALUES (1, 1, '1.3');
+                 INSERT INTO instance (id, study_id, series_id, sop, sop_class, transfer_syntax, digest, spool_key, size,
+                                       door, peer, accepted_at, lane, frames, rows, columns, burned_in_annotation)
+                 VALUES (1, 1, 1, '1.4', '1.2', '1.2', zeroblob(32), 'k', 1, 'dimse', 'CR', 1, 0, 1, 1, 1, 0);
+                 INSERT INTO report (id, instance_id, model_id, model_version, outcome, finished_at)
+                 VALUES (1, 1, 'm', '1', 'analysed', 1);
+                 INSERT INTO delivery (id, destination, report_id, ordinal, study_id, lane, sop_class, sop_instance,
+                                       state, attempts, created_at, changed_at, next_attempt_at, status, comment)
+                 VALUES (3, 'pacs', 1, 0, 1, 2, '1.5', '2.25.1', 'acknowledged', 2, 5, 6, NULL, 0, NULL),
+                        (7, 'pacs', 1, 1, 1, 2, '1.5', '2.25.2', 'waiting', 3, 5, 7, 8, 42752, 'full'),
+                        (9, 'cold', 1, 0, 1, 2, NULL, NULL, 'pending', 0, 5, 5, NULL, NULL, NULL);
+                 INSERT INTO commitment (delivery_id, destination, sop_instance, transaction_uid, ask_at)
+                 VALUES (3, 'pacs', '2.25.1', '2.25.9', 77);",
+            )
+            .unwrap();
+        let rows = |connection: &Connection, sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).unwrap();
+            let columns = statement.column_count();
+            let text = |row: &rusqlite::Row<'_>| {
+                let cell =
+                    |index| row.get::<_, rusqlite::types::Value>(index).map(|cell| format!("{cell:?}"));
+                (0..columns).map(cell).collect::<rusqlite::Result<Vec<_>>>().map(|cells| cells.join(" "))
+            };
+            statement.query_map([], text).unwrap().map(Result::unwrap).collect()
+        };
+        let deliveries =
+            "SELECT id, destination, report_id, ordinal, study_id, lane, sop_class, sop_instance, state,
+                                 attempts, created_at, changed_at, next_attempt_at, status, comment
+                            FROM delivery ORDER BY id";
+        let commitments = "SELECT * FROM commitment";
+        let before = [deliveries, commitments].map(|sql| rows(&connection, sql));
+        migrate(&mut connection, &path, MIGRATIONS).unwrap();
+        assert_eq!([deliveries, commitments].map(|sql| rows(&connection, sql)), before);
+        assert_eq!(rows(&connection, "PRAGMA foreign_key_check"), Vec::<String>::new());
+        assert_eq!(rows(&connection, "SELECT DISTINCT kind FROM delivery"), ["Text(\"object\")"]);
+        for untrue in [
+            "UPDATE delivery SET state = 'waiting', next_attempt_at = 1 WHERE id = 3",
+            "UPDATE delivery SET state = 'acknowledged' WHERE id = 9",
+            "DELETE FROM delivery WHERE id = 3",
+            "INSERT INTO delivery (destination, kind, study_id, causes, lane, created_at, changed_at, state, message_id)
+             VALUES ('his', 'message', 1, 'complete', 0, 1, 1, 'acknowledged', 'M')",
+            "INSERT INTO delivery (destination, kind, study_id, causes, lane, created_at, changed_at, state, answer)
+             VALUES ('his', 'message', 1, 'complete', 0, 1, 1, 'acknowledged', 'AA')",
+            "INSERT INTO delivery (destination, kind, causes, lane, created_at, changed_at)
+             VALUES ('his', 'message', 'complete', 0, 1, 1)",
+        ] {
+            connection.execute(untrue, []).expect_err(untrue);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use baize_core::ports::{Appended, TriageEntry, TriageStep, VisitId};
 use rusqlite::{Connection, Row, named_params};
 
 use super::convert::{micros, time};
+use super::messages;
 use super::trouble::Trouble;
 
 pub(super) fn append(db: &Connection, entry: &TriageEntry) -> Result<Appended, Trouble> {
@@ -35,6 +36,8 @@ pub(super) fn append(db: &Connection, entry: &TriageEntry) -> Result<Appended, T
         ":model_id": entry.model.as_ref().map(|model| &model.id),
         ":model_version": entry.model.as_ref().map(|model| &model.version),
     })?;
+    // In the entry's own transaction: no crash can come between an assessment and its way out.
+    messages::owe_entry(db, entry)?;
     Ok(Appended::Kept)
 }
 
@@ -44,7 +47,7 @@ pub(super) fn history(db: &Connection, visit: &VisitId) -> Result<Vec<TriageEntr
         .collect()
 }
 
-fn entry(row: &Row<'_>, visit: &VisitId) -> Result<TriageEntry, Trouble> {
+pub(super) fn entry(row: &Row<'_>, visit: &VisitId) -> Result<TriageEntry, Trouble> {
     let step: String = row.get("step")?;
     let model_id: Option<String> = row.get("model_id")?;
     let model_version: Option<String> = row.get("model_version")?;

@@ -3,7 +3,7 @@
 use baize_core::SeriesUid;
 use baize_core::ports::{
     Archive, ArchiveLevel, ArchiveQuery, DayRange, DeliveryQuery, FiledResult, Ledger, OWN_ARCHIVE,
-    ObjectName, OutboxRecords, Recipient, ResultRecords, Spool, SpoolKey, Studies, TextMatch,
+    ObjectName, OutboxRecords, Recipient, ResultRecords, Spool, SpoolKey, Studies, Takes, TextMatch,
 };
 use baize_core::{ErrorCode, InstanceIdentity};
 use baize_store::SqliteLedger;
@@ -137,6 +137,7 @@ async fn the_start_of_an_object_is_read_alone() {
 async fn archive_is_recipient(ledger: &SqliteLedger) {
     let archive = Recipient {
         name: OWN_ARCHIVE.into(),
+        takes: Takes::Objects,
         analysed: true,
         refused: false,
         failed: true,

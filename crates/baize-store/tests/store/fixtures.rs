@@ -110,7 +110,7 @@ pub(crate) fn text(word: &str) -> Text {
 
 pub(crate) fn finding(value: &str, probability: f32, region: Option<PixelBox>) -> Finding {
     let code = Coded { scheme: "SCT".into(), value: value.into(), meaning: text("pneumonia") };
-    Finding { code, probability, threshold: 0.3, region, heat: None }
+    Finding { code, probability, threshold: 0.3, critical: None, region, heat: None }
 }
 
 /// Numbers that text would round.
@@ -130,7 +130,7 @@ pub(crate) fn analysed() -> Outcome {
                     Some(PixelBox { x: 0, y: 7, width: 1, height: u32::MAX }),
                 )
             },
-            finding("60046008", 1.0, None),
+            Finding { critical: Some(0.95), ..finding("60046008", 1.0, None) },
         ],
         population: Population::Outside(text("adult")),
         caveats: vec![text("burned-in text"), text("lossy compression")],

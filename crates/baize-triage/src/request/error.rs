@@ -32,6 +32,25 @@ pub enum FieldProblem {
     Internal,
 }
 
+impl FieldProblem {
+    /// The stable name used in JSON and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::UnknownField => "unknown_field",
+            Self::WrongType => "wrong_type",
+            Self::NotANumber => "not_a_number",
+            Self::WrongUnit => "wrong_unit",
+            Self::OutOfRange => "out_of_range",
+            Self::UnknownWord => "unknown_word",
+            Self::Contradiction => "contradiction",
+            Self::TooLong => "too_long",
+            Self::Missing => "missing",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// A refused field. A request with one is refused as a whole: no part of what a nurse wrote is ever dropped.
 /// Holds the value that was sent, which may be patient data: never log it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

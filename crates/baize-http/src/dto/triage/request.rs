@@ -14,15 +14,25 @@ pub(crate) enum QuantityDto {
     Text(String),
 }
 
+/// A number as hospitals give it out: a text, or a JSON number that is taken as its digits.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = TriageIdentifier)]
+#[expect(dead_code, reason = "describes what another crate reads")]
+pub(crate) enum IdentifierDto {
+    Text(String),
+    Number(f64),
+}
+
 /// One patient. What is not known is left out or null; a field that is not listed is refused.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = TriageRequest)]
 #[expect(dead_code, reason = "describes what another crate reads")]
 pub(crate) struct TriageRequestDto {
-    /// The hospital's identifier of the visit, echoed.
-    #[schema(example = "E-1001", max_length = 128)]
-    encounter: Option<String>,
+    /// The hospital's identifier of the visit, echoed; 128 characters at most.
+    #[schema(example = "E-1001")]
+    encounter: Option<IdentifierDto>,
     /// Age in years.
     age_years: Option<QuantityDto>,
     /// Age in months, or the months beyond the completed years.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::super::time_text;
 use super::assessment::AssessmentDto;
+use super::imaging::ImagingDto;
 use super::why::{EffectDto, WordsDto};
 
 /// A visit as it stands: the newest assessment, what was decided, and the history.
@@ -28,6 +29,11 @@ pub(crate) struct TriageVisitDto {
     assessment: AssessmentDto,
     /// What a nurse or physician decided last; null while nobody has. It may differ from the assessment.
     decision: Option<DecisionDto>,
+    /// What images of the encounter told, in the order in which it came.
+    imaging: Vec<ImagingDto>,
+    /// Whether an image has told something that a nurse is still to acknowledge.
+    #[schema(example = false)]
+    to_acknowledge: bool,
     /// From the first step.
     history: Vec<StepDto>,
 }
@@ -58,12 +64,13 @@ pub(crate) struct DecisionDto {
 pub(crate) struct StepDto {
     #[schema(example = 1)]
     sequence: u32,
-    /// `assessed`, `vitals` or `level`.
+    /// `assessed`, `vitals`, `level`, `imaging` (a finding of an image speaks for a level), `imaging_note` (something to
+    /// know about an image) or `acknowledged`.
     #[schema(example = "assessed")]
     kind: &'static str,
     #[schema(example = "2026-03-01T08:30:00.000250Z")]
     at: String,
-    /// Who sent it.
+    /// Who sent it; `@imaging` and `@monitor` where Baize brought it itself.
     #[schema(example = "triage-desk-1")]
     by: String,
     /// The assessment's four-level category after it.
@@ -87,6 +94,8 @@ impl TriageVisitDto {
             created_at: visit.steps.first().map(|step| time_text(step.at)).unwrap_or_default(),
             summary: summary(&assessment, language),
             assessment,
+            imaging: ImagingDto::all_of(&visit),
+            to_acknowledge: visit.is_waiting(),
             decision: visit.decision.as_ref().map(DecisionDto::of),
             history: visit.steps.iter().map(StepDto::of).collect(),
         })

@@ -50,7 +50,7 @@ pub(super) enum EffectDto {
 /// What made a rule fire: a measured value or a score, or a code or words.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
-#[schema(as = TriageRuleValue)]
+#[schema(as = TriageRuleValue, example = json!(131.0))]
 pub(crate) enum RuleValueDto {
     Number(f64),
     Text(String),
@@ -90,6 +90,7 @@ pub(crate) struct SpanDto {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = TriageUnknownWords)]
 pub(crate) struct UnknownWordsDto {
+    #[schema(example = "像石头压着")]
     text: String,
     span: SpanDto,
 }

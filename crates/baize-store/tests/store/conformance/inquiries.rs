@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baize_core::ports::{Admission, DeliveryQuery, Inquiry, InquiryKind, Recipient};
+use baize_core::ports::{Admission, DeliveryQuery, Inquiry, InquiryKind, Recipient, Takes};
 use baize_core::{Lane, Timestamp};
 
 use super::{Store, admit, summary, take_one};
@@ -63,6 +63,7 @@ pub(crate) async fn results_of_priors_stay_here_until_somebody_sends_the_study_h
     store.set_wanted(vec![InquiryKind::Priors]).await.unwrap();
     let recipient = |name: &str, priors| Recipient {
         name: name.into(),
+        takes: Takes::Objects,
         analysed: true,
         refused: true,
         failed: true,
@@ -93,6 +94,7 @@ pub(crate) async fn results_of_priors_stay_here_until_somebody_sends_the_study_h
 pub(crate) async fn what_is_urgent_is_no_prior(store: Arc<impl Store>) {
     let recipient = Recipient {
         name: "pacs".into(),
+        takes: Takes::Objects,
         analysed: true,
         refused: true,
         failed: true,

@@ -6,6 +6,7 @@ mod commitment;
 mod completion;
 mod inquiries;
 mod jobs;
+mod messages;
 mod outbox;
 mod reading;
 mod reviews;
@@ -21,6 +22,7 @@ pub(crate) use commitment::*;
 pub(crate) use completion::*;
 pub(crate) use inquiries::*;
 pub(crate) use jobs::*;
+pub(crate) use messages::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
 pub(crate) use reviews::*;
@@ -93,6 +95,15 @@ macro_rules! conformance {
             results_of_priors_stay_here_until_somebody_sends_the_study_himself
             what_is_urgent_is_no_prior
             a_raised_study_is_taken_ahead_of_routine_work
+            a_message_is_owed_when_a_study_is_complete_and_nothing_is_pending
+            a_finding_is_told_at_once
+            reviews_that_sign_or_correct_are_told
+            each_step_of_a_visit_is_told_in_its_order
+            causes_join_a_message_that_is_not_made_yet
+            a_message_is_kept_as_it_was_made_until_it_is_acknowledged
+            a_messages_subject_waits_with_it_and_stat_goes_first
+            a_refused_message_is_made_anew_and_after_what_is_made_already
+            who_has_nothing_to_be_told_of_is_owed_nothing
         }
     };
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use baize_core::ports::{
-    Admission, Consignment, Delivery, DeliveryId, DeliveryQuery, DeliveryState, ObjectName, Recipient,
-    Settlement,
+    Admission, Consignment, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Freight, ObjectFreight,
+    ObjectName, Recipient, Settlement, Takes,
 };
 use baize_core::{ErrorCode, Fault, Lane, Outcome, Timestamp};
 
@@ -14,7 +14,15 @@ use crate::fixtures::{admission, analysed, at, failed, identity, refused, report
 const NOW: Timestamp = Timestamp::from_micros(10_000_000);
 
 fn recipient(name: &str, analysed: bool, refused: bool, failed: bool) -> Recipient {
-    Recipient { name: name.into(), analysed, refused, failed, priors: false, commitment: false }
+    Recipient {
+        name: name.into(),
+        takes: Takes::Objects,
+        analysed,
+        refused,
+        failed,
+        priors: false,
+        commitment: false,
+    }
 }
 
 async fn all_to(store: &impl Store, names: &[&str]) {
@@ -41,6 +49,14 @@ async fn take(store: &impl Store, destination: &str, now: Timestamp) -> Option<C
 /// The SOP Instance UID of the image whose results come next.
 async fn next_sop(store: &impl Store, destination: &str) -> Option<String> {
     Some(take(store, destination, NOW).await?.report.instance.sop.to_string())
+}
+
+fn sop_of(delivery: &Delivery) -> String {
+    delivery.object().unwrap().instance.sop.to_string()
+}
+
+fn status(delivery: &Delivery) -> Option<u16> {
+    delivery.object().unwrap().status
 }
 
 fn names(count: usize) -> Vec<ObjectName> {
@@ -84,7 +100,8 @@ pub(crate) async fn a_report_makes_a_delivery_for_each_recipient_that_wants_it(s
         .await
         .into_iter()
         .rev()
-        .map(|delivery| (delivery.destination, delivery.instance.sop.to_string()))
+        .map(|delivery| (sop_of(&delivery), delivery))
+        .map(|(sop, delivery)| (delivery.destination, sop))
         .collect();
     let expected = [
         ("all", "1.2.3.2"),
@@ -137,22 +154,25 @@ pub(crate) async fn a_consignment_holds_what_is_needed_to_send_it(store: Arc<imp
         Delivery {
             id: placeholder.id,
             destination: "pacs".into(),
-            instance: identity(1, 1),
-            model: Some(job.model.clone()),
-            object: None,
+            freight: Freight::Object(ObjectFreight {
+                instance: identity(1, 1),
+                model: Some(job.model.clone()),
+                name: None,
+                status: None,
+                committed_at: None,
+            }),
             state: DeliveryState::Sending,
             attempts: 1,
             created_at: at(5_000_000),
             changed_at: NOW,
             next_attempt_at: None,
-            status: None,
             comment: None,
-            committed_at: None,
         }
     );
     assert!(take(&*store, "pacs", NOW).await.is_none(), "it is being sent");
     let named = store.name_objects(placeholder.id, names(3)).await.unwrap();
-    let objects: Vec<ObjectName> = named.iter().filter_map(|delivery| delivery.object.clone()).collect();
+    let objects: Vec<ObjectName> =
+        named.iter().filter_map(|delivery| delivery.object()?.name.clone()).collect();
     assert_eq!(objects, names(3));
     assert!(named.iter().all(|one| one.state == DeliveryState::Sending && one.attempts == 1));
     for bad in [names(0), names(1)] {
@@ -177,7 +197,7 @@ pub(crate) async fn each_delivery_ends_on_its_own(store: Arc<impl Store>) {
     assert_eq!(states(&ended), [Acknowledged, Refused, Waiting, Pending]);
     assert_eq!(ended.iter().map(|one| one.attempts).collect::<Vec<_>>(), [1, 1, 1, 0]);
     assert_eq!(
-        ended.iter().map(|one| (one.status, one.comment.as_deref())).collect::<Vec<_>>(),
+        ended.iter().map(|one| (status(one), one.comment.as_deref())).collect::<Vec<_>>(),
         [
             (Some(0xB000), Some("coerced")),
             (Some(0x0122), Some("not supported")),
@@ -256,7 +276,7 @@ pub(crate) async fn a_person_may_retry_what_is_not_acknowledged(store: Arc<impl 
     }
     use DeliveryState::{Acknowledged, Pending};
     assert_eq!(states(&after), [Acknowledged, Pending, Pending]);
-    assert_eq!(after[1].status, Some(0x0122), "what was said last is kept until something else is said");
+    assert_eq!(status(&after[1]), Some(0x0122), "what was said last is kept until something else is said");
     assert_eq!(store.retry(DeliveryId(4_711), NOW).await.unwrap(), None);
     let again = take(&*store, "pacs", NOW).await.unwrap();
     assert_eq!(again.deliveries.len(), 2);
