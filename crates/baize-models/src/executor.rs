@@ -1,9 +1,7 @@
 //! Running a model.
 
 use baize_core::{ErrorCode, Fault};
-use burn::module::Module;
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView4, Axis};
 
 use crate::catalog::Entry;
@@ -44,8 +42,8 @@ pub trait Executor: Send {
 /// Where the weights differ from the manifest's checksum or don't fit its network.
 pub fn load(entry: &Entry, device: &ComputeDevice) -> Result<Box<dyn Executor>, ModelError> {
     let origin = entry.weights_path().display().to_string();
-    let bytes = Bytes::from_bytes_vec(entry.read_weights()?);
-    Ok(Box::new(BurnExecutor::new(entry.manifest.clone(), bytes, &origin, device.device.clone())?))
+    let weights = entry.read_weights()?;
+    Ok(Box::new(BurnExecutor::new(entry.manifest.clone(), weights, &origin, device.device.clone())?))
 }
 
 /// Loads a model and runs it over a made-up image, as `baize models verify` does.
@@ -78,10 +76,9 @@ struct BurnExecutor {
 }
 
 impl BurnExecutor {
-    fn new(manifest: Manifest, weights: Bytes, origin: &str, device: Device) -> Result<Self, ModelError> {
+    fn new(manifest: Manifest, weights: Vec<u8>, origin: &str, device: Device) -> Result<Self, ModelError> {
         let fail = |problem: String| ModelError::Weights { origin: origin.to_owned(), problem };
-        let record = ModuleRecord::from_bytes(weights).map_err(|error| fail(error.to_string()))?;
-        let network = Network::load(&manifest, record, &device).map_err(fail)?;
+        let network = Network::load(&manifest, weights, &device).map_err(fail)?;
         let head = network.head().weight.val();
         let [features, labels] = head.dims();
         let head: Vec<f32> = head.into_data().iter::<f32>().collect();

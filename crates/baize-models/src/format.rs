@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Normalisation;
-use crate::networks::{DenseShape, ResidualShape};
+use crate::networks::{DenseShape, ResNetShape, ResidualShape};
 
 /// A sentence or name in both languages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,8 @@ pub struct ManifestFile {
     pub id: String,
     /// The version's folder name: three numbers.
     pub version: String,
-    /// The file with the weights, in burnpack format, in the manifest's folder.
+    /// The file with the weights, in the manifest's folder: burnpack (`.bpk`), or for `densenet` and `resnet` also as
+    /// PyTorch (`.pt`, `.pth`) or an ONNX exporter (`.onnx`) wrote it.
     pub weights: String,
     /// SHA-256 of that file, lower-case hexadecimal.
     pub sha256: String,
@@ -62,10 +63,13 @@ pub enum NetworkFile {
     /// [`crate::networks::DenseNet`].
     #[serde(rename = "densenet")]
     DenseNet(DenseShape),
+    /// [`crate::networks::ResNet`].
+    #[serde(rename = "resnet")]
+    ResNet(ResNetShape),
 }
 
 /// The model's canvas and its normalisation.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputFile {
     /// Rows.
@@ -81,6 +85,20 @@ pub struct InputFile {
     /// Which values black and white become; this or `normalisation`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<RangeFile>,
+    /// For a network that wants more than one channel: how each is made of the grey values. Absent for one channel that
+    /// is taken as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelFile>,
+}
+
+/// One channel of a network's input: `(value - mean) / deviation`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelFile {
+    /// What is taken away.
+    pub mean: f32,
+    /// What the rest is divided by, above 0.
+    pub deviation: f32,
 }
 
 /// How an image is laid on a model's canvas.

@@ -14,26 +14,32 @@
 mod admission;
 mod catalog;
 mod compute;
-pub mod convert;
+mod convert;
 mod error;
 mod executor;
 mod folder;
+mod foreign;
 mod format;
 pub mod gate;
 mod manifest;
 pub mod networks;
 mod normalise;
+mod pins;
+mod recipe;
 mod saliency;
 pub mod triage;
 
 pub use catalog::{Catalog, Entry, sha256_hex};
 pub use compute::{Compute, ComputeDevice, list_devices};
+pub use convert::convert;
 pub use error::ModelError;
 pub use executor::{Executor, Prediction, load, self_test};
 pub use format::{
-    AcceptsFile, CalibrationFile, DataFile, FitFile, InputFile, LabelFile, ManifestFile, MetricFile,
-    NetworkFile, PopulationFile, RangeFile, TextFile,
+    AcceptsFile, CalibrationFile, ChannelFile, DataFile, FitFile, InputFile, LabelFile, ManifestFile,
+    MetricFile, NetworkFile, PopulationFile, RangeFile, TextFile,
 };
 pub use manifest::{Label, Manifest};
 pub use normalise::Normalisation;
+pub use pins::Pins;
+pub use recipe::{Recipe, Upstream, UpstreamFile};
 pub use saliency::grad_cam;

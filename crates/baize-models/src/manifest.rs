@@ -144,6 +144,13 @@ fn problem(file: &ManifestFile) -> Option<String> {
     if file.weights.is_empty() || file.weights.contains(['/', '\\']) || file.weights.starts_with('.') {
         return Some("weights: name a file in the manifest's own folder".to_owned());
     }
+    let endings: &[&str] = match &file.network {
+        NetworkFile::ResidualCnn(_) => &[".bpk"],
+        NetworkFile::DenseNet(_) | NetworkFile::ResNet(_) => &[".bpk", ".pt", ".pth", ".onnx"],
+    };
+    if !endings.iter().any(|ending| file.weights.ends_with(ending)) {
+        return Some(format!("weights: the file of this kind of network ends in {}", endings.join(", ")));
+    }
     if file.sha256.len() != 64
         || !file.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     {
@@ -203,6 +210,13 @@ fn input_problem(input: &InputFile) -> Option<String> {
         _ => Some("input: give either normalisation or range".to_owned()),
     }
     .or_else(|| {
+        let sound = input.channels.iter().all(|channel| {
+            channel.mean.is_finite() && channel.deviation.is_finite() && channel.deviation > 0.0
+        });
+        (!sound || input.channels.len() > 4)
+            .then(|| "input.channels: at most 4, each with a deviation above 0".to_owned())
+    })
+    .or_else(|| {
         let square = input.fit == FitFile::Letterbox || input.height == input.width;
         (!square).then(|| "input: the canvas of centre-crop is a square".to_owned())
     })
@@ -218,6 +232,9 @@ fn network_problem(file: &ManifestFile) -> Option<String> {
             if !sound(shape.stem) || !shape.widths.iter().chain(&shape.blocks).all(|value| sound(*value)) {
                 return Some("network: stem, widths and blocks must lie between 1 and 4096".to_owned());
             }
+            if !file.input.channels.is_empty() {
+                return Some("input.channels: this kind of network has one channel".to_owned());
+            }
             shape.reduction()
         }
         NetworkFile::DenseNet(shape) => {
@@ -229,6 +246,16 @@ fn network_problem(file: &ManifestFile) -> Option<String> {
                 return Some(
                     "network: stem, growth, bottleneck and blocks must lie between 1 and 512".to_owned(),
                 );
+            }
+            shape.reduction()
+        }
+        NetworkFile::ResNet(shape) => {
+            if shape.blocks.is_empty() || shape.blocks.len() > 6 {
+                return Some("network: blocks needs one entry per stage, 1 to 6 stages".to_owned());
+            }
+            if !(1..=512).contains(&shape.stem) || !shape.blocks.iter().all(|value| (1..=512).contains(value))
+            {
+                return Some("network: stem and blocks must lie between 1 and 512".to_owned());
             }
             shape.reduction()
         }

@@ -89,7 +89,7 @@ fn what_does_not_hold_is_refused_by_name() {
         ("min_side = 64", "min_side = 64\nmodality = \"CT\"", "modality"),
         ("flip_average = false", "", "flip_average"),
         ("flip_average = false", "flip_average = false\nthreshold = 0.5", "threshold"),
-        ("kind = \"residual-cnn\"", "kind = \"resnet\"", "resnet"),
+        ("kind = \"residual-cnn\"", "kind = \"transformer\"", "resnet"),
         ("id = \"cxr-test\"", "id = \"../cxr\"", "id"),
         ("version = \"1.2.3\"", "version = \"1.2\"", "version"),
         ("version = \"1.2.3\"", "version = \"1.02.3\"", "version"),

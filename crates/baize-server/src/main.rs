@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod download;
 mod telemetry;
 mod wiring;
 

@@ -222,6 +222,7 @@ fn manifest_file(
             fit: FitFile::Letterbox,
             normalisation: Some(plan.normalisation),
             range: None,
+            channels: Vec::new(),
         },
         calibration: CalibrationFile { temperature },
         labels: vec![LabelFile {

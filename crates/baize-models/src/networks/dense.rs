@@ -1,15 +1,17 @@
-//! DenseNet (Huang et al. 2017) as torchvision and torchxrayvision build it, for single-channel images.
+//! DenseNet (Huang et al. 2017) as torchvision and torchxrayvision build it.
 //!
 //! Behind the last normalisation stand rectification, global average pooling and one linear layer, so that Grad-CAM has
 //! the closed form of [`crate::saliency`] here too.
 
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::conv::Conv2d;
+use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+
+use super::layers::{Layer, Layered, convolution, stem_pool};
 
 /// How much smaller than the input the first block's maps are, per side; every transition halves them again.
 const STEM_REDUCTION: usize = 4;
@@ -43,41 +45,31 @@ impl DenseShape {
         })
     }
 
-    /// A network of this shape with fresh weights and `labels` logits.
-    pub fn init(&self, labels: usize, device: &Device) -> DenseNet {
+    /// A network of this shape with fresh weights, for images of `channels` channels and with `labels` logits.
+    pub fn init(&self, channels: usize, labels: usize, device: &Device) -> DenseNet {
+        let stem = convolution([channels, self.stem], 7, 2, device);
         let mut channels = self.stem;
-        let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
+        let mut blocks = Vec::new();
         for (block, &layers) in self.blocks.iter().enumerate() {
             let layer = |number: usize| DenseLayer::new(channels + number * self.growth, self, device);
-            blocks.push(DenseBlock { layers: (0..layers).map(layer).collect() });
-            channels += layers * self.growth;
-            if block + 1 < self.blocks.len() {
-                transitions.push(Transition::new(channels, channels / 2, device));
+            let layers: Vec<DenseLayer> = (0..layers).map(layer).collect();
+            channels += layers.len() * self.growth;
+            let is_last = block + 1 == self.blocks.len();
+            let transition = (!is_last).then(|| Transition::new(channels, channels / 2, device));
+            if transition.is_some() {
                 channels /= 2;
             }
+            blocks.push(DenseBlock { layers, transition });
         }
         DenseNet {
-            stem: convolution([1, self.stem], 7, 2, device),
+            stem,
             stem_norm: BatchNormConfig::new(self.stem).init(device),
-            pool: MaxPool2dConfig::new([3, 3])
-                .with_strides([2, 2])
-                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                .init(),
+            pool: stem_pool(),
             blocks,
-            transitions,
             norm: BatchNormConfig::new(channels).init(device),
             head: LinearConfig::new(channels, labels).init(device),
         }
     }
-}
-
-fn convolution(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Conv2d {
-    let margin = kernel / 2;
-    Conv2dConfig::new(channels, [kernel, kernel])
-        .with_stride([stride, stride])
-        .with_padding(PaddingConfig2d::Explicit(margin, margin, margin, margin))
-        .with_bias(false)
-        .init(device)
 }
 
 /// A layer: two convolutions, each behind its normalisation, whose output is laid beside the input.
@@ -104,7 +96,8 @@ impl DenseLayer {
         }
     }
 
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    /// `[n, c, h, w]` to `[n, c + growth, h, w]`.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let inner = self.conv1.forward(relu(self.norm1.forward(input.clone())));
         let new = self.conv2.forward(relu(self.norm2.forward(inner)));
         Tensor::cat(vec![input, new], 1)
@@ -116,6 +109,8 @@ impl DenseLayer {
 pub struct DenseBlock {
     /// In their order.
     pub layers: Vec<DenseLayer>,
+    /// Behind every block but the last.
+    pub transition: Option<Transition>,
 }
 
 /// Half the channels and half the resolution.
@@ -152,8 +147,6 @@ pub struct DenseNet {
     pool: MaxPool2d,
     /// The dense blocks.
     pub blocks: Vec<DenseBlock>,
-    /// Between the blocks.
-    pub transitions: Vec<Transition>,
     /// Behind the last block.
     pub norm: BatchNorm,
     /// From pooled features to logits; its weight is `[features, labels]`.
@@ -161,26 +154,38 @@ pub struct DenseNet {
 }
 
 impl DenseNet {
-    /// Under which names torchvision keeps the weights, as patterns, and under which they lie here. Blocks and layers are
-    /// counted from 1 there.
-    pub const TORCH_NAMES: [(&str, &str); 6] = [
-        (r"^features\.conv0\.", "stem."),
-        (r"^features\.norm0\.", "stem_norm."),
-        (r"^features\.denseblock(\d+)\.denselayer(\d+)\.(norm|conv)\.?(\d)\.", "blocks.$1.layers.$2.$3$4."),
-        (r"^features\.transition(\d+)\.", "transitions.$1."),
-        (r"^features\.norm5\.", "norm."),
-        (r"^classifier\.", "head."),
-    ];
-
-    /// `[n, 1, h, w]` to the last feature maps `[n, features, h / reduction, w / reduction]`, none negative.
+    /// `[n, channels, h, w]` to the last feature maps `[n, features, h / reduction, w / reduction]`, none negative.
     pub fn features(&self, images: Tensor<4>) -> Tensor<4> {
-        let mut maps = self.pool.forward(relu(self.stem_norm.forward(self.stem.forward(images))));
-        for (number, block) in self.blocks.iter().enumerate() {
-            maps = block.layers.iter().fold(maps, |maps, layer| layer.forward(maps));
-            if let Some(transition) = self.transitions.get(number) {
-                maps = transition.forward(maps);
+        let start = self.pool.forward(relu(self.stem_norm.forward(self.stem.forward(images))));
+        let maps = self.blocks.iter().fold(start, |maps, block| {
+            let maps = block.layers.iter().fold(maps, |maps, layer| layer.forward(maps));
+            block.transition.iter().fold(maps, |maps, transition| transition.forward(maps))
+        });
+        relu(self.norm.forward(maps))
+    }
+}
+
+impl Layered for DenseNet {
+    fn layers(&mut self) -> Vec<(String, Layer<'_>)> {
+        let mut layers = vec![
+            ("features.conv0".to_owned(), Layer::Conv(&mut self.stem)),
+            ("features.norm0".to_owned(), Layer::Norm(&mut self.stem_norm)),
+        ];
+        for (number, block) in (1..).zip(&mut self.blocks) {
+            for (layer, parts) in (1..).zip(&mut block.layers) {
+                let name = |part: &str| format!("features.denseblock{number}.denselayer{layer}.{part}");
+                layers.push((name("norm1"), Layer::Norm(&mut parts.norm1)));
+                layers.push((name("conv1"), Layer::Conv(&mut parts.conv1)));
+                layers.push((name("norm2"), Layer::Norm(&mut parts.norm2)));
+                layers.push((name("conv2"), Layer::Conv(&mut parts.conv2)));
+            }
+            if let Some(transition) = &mut block.transition {
+                layers.push((format!("features.transition{number}.norm"), Layer::Norm(&mut transition.norm)));
+                layers.push((format!("features.transition{number}.conv"), Layer::Conv(&mut transition.conv)));
             }
         }
-        relu(self.norm.forward(maps))
+        layers.push(("features.norm5".to_owned(), Layer::Norm(&mut self.norm)));
+        layers.push(("classifier".to_owned(), Layer::Linear(&mut self.head)));
+        layers
     }
 }

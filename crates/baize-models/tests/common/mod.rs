@@ -47,6 +47,7 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
             fit: FitFile::Letterbox,
             normalisation: Some(Normalisation::STANDARD),
             range: None,
+            channels: Vec::new(),
         },
         calibration: CalibrationFile { temperature: 1.5 },
         labels: vec![label("233604007"), label("60046008")],

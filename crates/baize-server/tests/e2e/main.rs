@@ -34,5 +34,6 @@ mod results;
 mod server;
 mod studies;
 mod triage;
+mod upstream;
 mod viewer;
 mod webhook;

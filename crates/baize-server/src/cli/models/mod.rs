@@ -1,4 +1,6 @@
-//! `baize models list|verify`.
+//! `baize models`: what is installed, and what others publish.
+
+mod upstream;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,12 @@ enum ModelsVerb {
     List(ConfigurationFlags),
     /// Checks manifests and checksums, loads every model and runs it once.
     Verify(ConfigurationFlags),
+    /// Fetches the weights of a model that others publish, and installs it once they are trusted.
+    Fetch(upstream::Fetch),
+    /// Trusts the weights that were fetched, from now on and only these, and installs the model.
+    Trust(upstream::Trust),
+    /// Makes a model of a file that others published and that lies here.
+    Convert(upstream::Convert),
 }
 
 impl Models {
@@ -34,6 +42,9 @@ impl Models {
         let (configuration, verify) = match &self.verb {
             ModelsVerb::List(configuration) => (configuration, false),
             ModelsVerb::Verify(configuration) => (configuration, true),
+            ModelsVerb::Fetch(fetch) => return fetch.run(),
+            ModelsVerb::Trust(trust) => return trust.run(),
+            ModelsVerb::Convert(convert) => return convert.run(),
         };
         let config = configuration.load()?;
         let catalog = Catalog::open(&config.models.weights_dir)?;
