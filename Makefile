@@ -12,6 +12,8 @@ PEERS := deploy/requirements-peers.txt
 # What only tests need is large, so the demo does without.
 TESTLIB := $(TOOLS)/py-test
 TEST_PEERS := deploy/requirements-test-peers.txt
+PARITYLIB := $(TOOLS)/py-parity
+PARITY_PEERS := benches/parity/requirements.txt
 # A viewer, a driver for the browser, HL7 v2 peers.
 NODELIB := $(TOOLS)/node
 VIEWER_PEERS := deploy/viewer-peers.txt
@@ -23,7 +25,7 @@ export CMAKE ?= $(or $(shell command -v cmake 2>/dev/null),$(CURDIR)/$(PYLIB)/cm
 
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo demo-stop test lint fuzz bench-triage bench-hl7 build tools test-tools
+.PHONY: help demo demo-stop test lint fuzz parity bench-triage bench-hl7 build tools test-tools
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -55,6 +57,13 @@ fuzz: ## Feeds damaged conversations and objects to the parsers, ten minutes for
 	cd crates/fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
 	  cargo +nightly fuzz run -O --fuzz-dir . "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536; done
 
+# What is compared with needs some gigabytes: only this command installs it.
+parity: tools $(PARITYLIB)/.installed ## Compares models with the software that they come from, number by number.
+	cargo build --locked --workspace --bins --example outputs
+	PYTHONPATH=$(CURDIR)/$(PARITYLIB) python3 benches/parity/xrv_densenet121.py \
+	  --baize $${CARGO_TARGET_DIR:-target}/debug/baize --outputs $${CARGO_TARGET_DIR:-target}/debug/examples/outputs \
+	  --json benches/results/parity-xrv-densenet121.json
+
 # The profile is the one that `make demo` builds; one thread, on one core.
 bench-triage: tools ## Measures triage: time per patient, patients a second.
 	cargo bench --locked --workspace --profile dev --bench triage --no-run
@@ -75,7 +84,8 @@ $(NODELIB)/.installed: $(VIEWER_PEERS)
 # A folder is made anew when its list changes.
 $(PYLIB)/.installed: $(PEERS)
 $(TESTLIB)/.installed: $(TEST_PEERS)
-$(PYLIB)/.installed $(TESTLIB)/.installed:
+$(PARITYLIB)/.installed: $(PARITY_PEERS)
+$(PYLIB)/.installed $(TESTLIB)/.installed $(PARITYLIB)/.installed:
 	@rm -rf $(@D) && mkdir -p $(@D)
 	python3 -m pip install --quiet --disable-pip-version-check --target $(@D) -r $<
 	@touch $@

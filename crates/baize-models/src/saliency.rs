@@ -10,11 +10,13 @@ use ndarray::{Array2, ArrayView1, ArrayView3};
 /// `features` is `[k, h, w]`, `weight` is the label's column `[k]`.
 pub fn grad_cam(features: ArrayView3<'_, f32>, weight: ArrayView1<'_, f32>) -> Array2<f32> {
     let (_, height, width) = features.dim();
-    let mut map = Array2::zeros((height, width));
+    // Large terms of both signs nearly cancel out where the evidence is weak: their sum needs more digits than they have.
+    let mut map = Array2::<f64>::zeros((height, width));
     for (feature, weight) in features.outer_iter().zip(weight) {
-        map.scaled_add(*weight, &feature);
+        let weight = f64::from(*weight);
+        map.zip_mut_with(&feature, |sum, value| *sum += weight * f64::from(*value));
     }
-    normalise(map)
+    normalise(map.mapv(|value| value as f32))
 }
 
 /// Rectifies and divides by the maximum.

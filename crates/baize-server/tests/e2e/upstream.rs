@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -10,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use crate::harness::baize;
 
@@ -40,10 +41,13 @@ async fn file(State(files): State<Files>, headers: HeaderMap) -> Response {
     let length = rest.len().to_string();
     let body = match files.breaks.lock().unwrap().pop() {
         None => Body::from(rest),
-        Some(bytes) => Body::from_stream(stream::iter([
-            Ok(rest.slice(..bytes)),
-            Err(std::io::Error::other("the line is cut")),
-        ])),
+        Some(bytes) => Body::from_stream(stream::once(async move { Ok(rest.slice(..bytes)) }).chain(
+            stream::once(async {
+                // The server keeps what it has not sent yet when a line is cut.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Err(std::io::Error::other("the line is cut"))
+            }),
+        )),
     };
     let range = format!("bytes {start}-{}/{}", content.len() - 1, content.len());
     let status = if start > 0 { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
