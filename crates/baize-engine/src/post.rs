@@ -61,7 +61,13 @@ pub(crate) fn analysis(
     if let Population::Outside(why) = &population {
         footer.push(why.en.clone());
     }
-    let caveats = caveats(image, seen);
+    let mut caveats = caveats(image, seen);
+    if manifest.file().preview {
+        caveats.push(Text {
+            zh: "预览版模型，不用于临床".to_owned(),
+            en: "A preview of a model, not for clinical use".to_owned(),
+        });
+    }
     footer.extend(caveats.iter().map(|caveat| caveat.en.clone()));
     let overlay = Bytes::from(annotate(image, placement, &marks, &footer)?);
     Ok(Analysis { outcome: Outcome::Analysed { findings, population, caveats }, overlay })

@@ -23,6 +23,10 @@ pub struct ManifestFile {
     pub id: String,
     /// The version's folder name: three numbers.
     pub version: String,
+    /// Whether this is a preview: measured, but not good enough to look at every image. It runs only where the
+    /// configuration names it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub preview: bool,
     /// The file with the weights, in the manifest's folder: burnpack (`.bpk`), or for `densenet` and `resnet` also as
     /// PyTorch (`.pt`, `.pth`) or an ONNX exporter (`.onnx`) wrote it.
     pub weights: String,
@@ -52,6 +56,10 @@ pub struct ManifestFile {
     pub training_data: Vec<DataFile>,
     /// How well it does.
     pub metrics: Vec<MetricFile>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A network and its hyper-parameters.
@@ -146,6 +154,9 @@ pub struct LabelFile {
     pub value: String,
     /// Code Meaning.
     pub meaning: TextFile,
+    /// What label files for training and evaluation call it: the name of their column, such as `pneumonia`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// Positive from this calibrated probability on.
     pub threshold: f32,
     /// The probability that is shown as 0.5, with a straight line to 0 below it and to 1 above it: how torchxrayvision

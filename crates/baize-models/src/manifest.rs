@@ -235,6 +235,9 @@ fn network_problem(file: &ManifestFile) -> Option<String> {
             if !file.input.channels.is_empty() {
                 return Some("input.channels: this kind of network has one channel".to_owned());
             }
+            if !(1..=16).contains(&shape.members) {
+                return Some("network: members must lie between 1 and 16".to_owned());
+            }
             shape.reduction()
         }
         NetworkFile::DenseNet(shape) => {

@@ -13,6 +13,7 @@
 //!
 //! Architecture Invariant: nothing here runs in the server; nothing here knows HTTP or DICOM.
 
+mod assemble;
 mod augment;
 mod bootstrap;
 mod calibrate;
@@ -27,18 +28,26 @@ mod gate;
 mod learner;
 mod metrics;
 mod network;
+mod paediatric;
+mod platt;
 mod plot;
 mod sampler;
 mod schedule;
 mod scoring;
+mod screen;
+mod screen_card;
+mod start;
+mod task;
 mod trainer;
 mod training;
 mod triage;
+mod unseen;
+mod validation;
 mod weights;
 
 pub use bootstrap::Interval;
 pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
 pub use gate::{GateEvaluation, GateReport, GateTraining};
 pub use metrics::{Bin, Figures};
-pub use training::CxrTraining;
+pub use training::{CxrTraining, ScreenTraining};
 pub use triage::{TriageEvaluation, TriageReport, TriageTraining};

@@ -27,7 +27,7 @@ impl ModuleMapper for Assign<'_> {
 
 /// Every weight and every running statistic, in the order of the fields. The network must not be on an
 /// autodiff device: take `valid()` first, which also gathers the running statistics.
-pub(crate) fn flatten(net: &ResidualNet) -> Vec<f32> {
+pub(crate) fn flatten(net: &impl Module) -> Vec<f32> {
     let mut collect = Collect(Vec::with_capacity(net.num_params()));
     net.visit(&mut collect);
     collect.0
@@ -69,12 +69,14 @@ pub(crate) fn numbered(net: ResidualNet) -> ResidualNet {
             *running = RunningState::with_id(number.next(), running.value());
         }
     };
-    renumber(&mut net.stem);
-    renumber(&mut net.down);
-    for block in &mut net.blocks {
-        renumber(&mut block.first);
-        renumber(&mut block.second);
-        block.shortcut.iter_mut().for_each(&mut renumber);
+    for trunk in &mut net.trunks {
+        renumber(&mut trunk.stem);
+        renumber(&mut trunk.down);
+        for block in &mut trunk.blocks {
+            renumber(&mut block.first);
+            renumber(&mut block.second);
+            block.shortcut.iter_mut().for_each(&mut renumber);
+        }
     }
     net
 }

@@ -17,7 +17,7 @@ mod wide;
 
 pub use dense::{DenseBlock, DenseLayer, DenseNet, DenseShape, Transition};
 pub(crate) use layers::{Layer, Layered, Normal, set_conv, set_linear, set_norm};
-pub use residual::{ConvNorm, ResidualBlock, ResidualNet, ResidualShape};
+pub use residual::{ConvNorm, ResidualBlock, ResidualNet, ResidualShape, ResidualTrunk};
 pub use resnet::{NormedConv, ResNet, ResNetBlock, ResNetShape, ResNetStage};
 pub use wide::{WideNet, WideShape};
 

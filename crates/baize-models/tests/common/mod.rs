@@ -19,7 +19,7 @@ fn text(text: &str) -> TextFile {
 pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: bool) -> PathBuf {
     let folder = weights.join(id).join(version);
     fs::create_dir_all(&folder).unwrap();
-    let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1] };
+    let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1], members: 1 };
     let device = Device::flex();
     device.seed(7);
     shape.init(2, &device).save_file(folder.join("model.bpk")).unwrap();
@@ -27,6 +27,7 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
         scheme: "SCT".to_owned(),
         value: value.to_owned(),
         meaning: text(value),
+        column: None,
         threshold: 0.5,
         critical_threshold: None,
         operating_point: None,
@@ -34,6 +35,7 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
     let file = ManifestFile {
         id: id.to_owned(),
         version: version.to_owned(),
+        preview: false,
         weights: "model.bpk".to_owned(),
         sha256: sha256_hex(&fs::read(folder.join("model.bpk")).unwrap()),
         created_by: "a test".to_owned(),

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use baize_models::{Catalog, Compute, gate};
 use baize_train::{
-    CxrEvaluation, CxrTraining, GateEvaluation, GateTraining, TriageEvaluation, TriageTraining,
+    CxrEvaluation, CxrTraining, GateEvaluation, GateTraining, ScreenTraining, TriageEvaluation,
+    TriageTraining,
 };
 use clap::{Args, Subcommand};
 
@@ -24,6 +25,8 @@ pub(crate) struct Train {
 enum TrainWhat {
     /// The paediatric pneumonia network on chest radiographs.
     Cxr(CxrTraining),
+    /// The screen for chest radiographs of adults.
+    Screen(ScreenTraining),
     /// The gate, which tells from the pixels what an image shows.
     Gate(GateTraining),
     /// The triage model: acuity, admission and the second reader.
@@ -39,6 +42,7 @@ impl Train {
         telemetry::install(&Log::default())?;
         match self.what {
             TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
+            TrainWhat::Screen(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Gate(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Triage(training) => say(&training.run()?.display().to_string()),
         }

@@ -48,7 +48,7 @@ pub(super) struct Epoch {
 impl GateTraining {
     fn plan(&self) -> Plan {
         Plan {
-            network: ResidualShape { stem: 12, widths: vec![16, 32, 64], blocks: vec![1, 1, 1] },
+            network: ResidualShape { stem: 12, widths: vec![16, 32, 64], blocks: vec![1, 1, 1], members: 1 },
             size: 64,
             normalisation: Normalisation::STANDARD,
             epochs: self.epochs,
