@@ -14,7 +14,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::augment::augment;
+use super::augment::{self, augment};
 use super::familiar::{Familiar, is_chest, quantile, temperature, template};
 use super::figures::{Confusion, Rate, separation};
 use super::session::{Plan, Session, spoil};
@@ -25,7 +25,7 @@ use crate::trainer::sample_rng;
 use crate::weights::numbered;
 
 /// A change of the version is a change of this source.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.2.0";
 const WEIGHTS: &str = "model.bpk";
 /// Training images that tell what a class looks like on average, and changed copies of the chest radiographs.
 const FAMILIAR: usize = 4000;
@@ -132,8 +132,7 @@ pub(super) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
 
 /// An image as the server prepares it.
 fn serving(plan: &Plan, pixels: &Array2<u8>) -> Array2<f32> {
-    let values = pixels.mapv(|value| f32::from(value) / 255.0);
-    plan.normalisation.apply(baize_imaging::fit(values.view(), plan.size, plan.size).pixels.view())
+    augment::serving(pixels.view(), plan.size, &plan.normalisation)
 }
 
 /// An image changed as in training; `number` tells the changes apart.
