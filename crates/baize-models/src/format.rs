@@ -128,6 +128,9 @@ pub struct LabelFile {
     pub value: String,
     /// Code Meaning.
     pub meaning: TextFile,
+    /// What label files for training and evaluation call it: the name of their column, such as `pneumonia`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// Positive from this calibrated probability on.
     pub threshold: f32,
     /// The probability that is shown as 0.5, with a straight line to 0 below it and to 1 above it: how torchxrayvision

@@ -228,6 +228,7 @@ fn manifest_file(
             scheme: "SCT".to_owned(),
             value: "233604007".to_owned(),
             meaning: text("肺炎", "Pneumonia"),
+            column: Some("pneumonia".to_owned()),
             threshold: cuts.threshold as f32,
             critical_threshold: cuts.critical.map(|cut| cut as f32),
             operating_point: None,

@@ -27,6 +27,7 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
         scheme: "SCT".to_owned(),
         value: value.to_owned(),
         meaning: text(value),
+        column: None,
         threshold: 0.5,
         critical_threshold: None,
         operating_point: None,
