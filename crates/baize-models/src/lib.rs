@@ -17,6 +17,7 @@ mod compute;
 pub mod convert;
 mod error;
 mod executor;
+pub mod familiarity;
 mod folder;
 mod format;
 pub mod gate;
@@ -30,6 +31,7 @@ pub use catalog::{Catalog, Entry, sha256_hex};
 pub use compute::{Compute, ComputeDevice, list_devices};
 pub use error::ModelError;
 pub use executor::{Executor, Prediction, load, self_test};
+pub use familiarity::Familiarity;
 pub use format::{
     AcceptsFile, CalibrationFile, DataFile, FitFile, InputFile, LabelFile, ManifestFile, MetricFile,
     NetworkFile, PopulationFile, RangeFile, TextFile,

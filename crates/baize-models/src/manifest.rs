@@ -218,6 +218,9 @@ fn network_problem(file: &ManifestFile) -> Option<String> {
             if !sound(shape.stem) || !shape.widths.iter().chain(&shape.blocks).all(|value| sound(*value)) {
                 return Some("network: stem, widths and blocks must lie between 1 and 4096".to_owned());
             }
+            if !(1..=16).contains(&shape.members) {
+                return Some("network: members must lie between 1 and 16".to_owned());
+            }
             shape.reduction()
         }
         NetworkFile::DenseNet(shape) => {

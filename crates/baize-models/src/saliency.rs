@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn the_closed_form_equals_the_gradient_definition() {
         let device = Device::flex().autodiff();
-        let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1] };
+        let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1], members: 1 };
         let net = shape.init(2, &device);
         let images = Tensor::<4>::random([1, 1, 32, 32], Distribution::Normal(0.0, 1.0), &device);
         let features = net.features(images).detach().require_grad();

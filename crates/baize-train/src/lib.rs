@@ -37,7 +37,7 @@ mod triage;
 mod weights;
 
 pub use bootstrap::Interval;
-pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
+pub use evaluation::{CxrEvaluation, Evaluation, LabelEvaluation, Movement, Subgroup};
 pub use gate::{GateEvaluation, GateReport, GateTraining};
 pub use metrics::{Bin, Figures};
 pub use training::CxrTraining;

@@ -1,6 +1,6 @@
 //! The training pass over a network of `baize-models`: the same layers, other kernels.
 
-use baize_models::networks::{ConvNorm, ResidualNet};
+use baize_models::networks::{ConvNorm, ResidualNet, ResidualTrunk};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
@@ -8,8 +8,13 @@ use crate::fast;
 
 /// Logits `[n, labels]` of images `[n, 1, h, w]`; normalises with the batch's statistics and moves the running ones.
 pub(crate) fn forward_train(net: &ResidualNet, images: Tensor<4>) -> Tensor<2> {
-    let mut maps = conv_norm(&net.down, conv_norm(&net.stem, images, true), true);
-    for block in &net.blocks {
+    let members = net.trunks.iter().map(|trunk| features(trunk, images.clone())).collect();
+    net.classify(Tensor::cat(members, 1))
+}
+
+fn features(trunk: &ResidualTrunk, images: Tensor<4>) -> Tensor<4> {
+    let mut maps = conv_norm(&trunk.down, conv_norm(&trunk.stem, images, true), true);
+    for block in &trunk.blocks {
         let inner = conv_norm(&block.first, maps.clone(), true);
         let inner = conv_norm(&block.second, inner, false);
         let shortcut = match &block.shortcut {
@@ -18,7 +23,7 @@ pub(crate) fn forward_train(net: &ResidualNet, images: Tensor<4>) -> Tensor<2> {
         };
         maps = relu(inner + shortcut);
     }
-    net.classify(maps)
+    maps
 }
 
 fn conv_norm(layer: &ConvNorm, input: Tensor<4>, rectify: bool) -> Tensor<4> {

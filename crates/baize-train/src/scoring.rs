@@ -1,7 +1,7 @@
 //! Running a served model over prepared images.
 
 use anyhow::Result;
-use baize_models::Executor;
+use baize_models::{Executor, Prediction};
 use ndarray::{Array2, Array4, Axis};
 
 /// Images per pass.
@@ -12,6 +12,14 @@ const BATCH: usize = 16;
 /// # Errors
 /// The model's fault.
 pub(crate) fn score(executor: &mut dyn Executor, views: &[Array2<f32>]) -> Result<Vec<f64>> {
+    Ok(scores(executor, views)?.iter().filter_map(|labels| labels.first().copied()).collect())
+}
+
+/// The probabilities of all labels for each prepared image.
+///
+/// # Errors
+/// The model's fault.
+pub(crate) fn scores(executor: &mut dyn Executor, views: &[Array2<f32>]) -> Result<Vec<Vec<f64>>> {
     let (height, width) = executor.manifest().input_size();
     let mut probabilities = Vec::with_capacity(views.len());
     for chunk in views.chunks(BATCH) {
@@ -20,8 +28,8 @@ pub(crate) fn score(executor: &mut dyn Executor, views: &[Array2<f32>]) -> Resul
             to.index_axis_mut(Axis(0), 0).assign(view);
         }
         let predictions = executor.run(batch.view())?;
-        probabilities
-            .extend(predictions.iter().filter_map(|one| one.probabilities.first()).map(|p| f64::from(*p)));
+        let labels = |one: &Prediction| one.probabilities.iter().map(|p| f64::from(*p)).collect();
+        probabilities.extend(predictions.iter().map(labels));
     }
     Ok(probabilities)
 }

@@ -9,7 +9,7 @@ use crate::weights::flatten;
 
 fn plan() -> Plan {
     Plan {
-        network: ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1] },
+        network: ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1], members: 1 },
         size: 16,
         normalisation: Normalisation::STANDARD,
         epochs: 6,

@@ -45,7 +45,7 @@ pub struct CxrTraining {
 impl CxrTraining {
     fn plan(&self) -> Plan {
         Plan {
-            network: ResidualShape { stem: 16, widths: vec![32, 64, 128], blocks: vec![1, 2, 2] },
+            network: ResidualShape { stem: 16, widths: vec![32, 64, 128], blocks: vec![1, 2, 2], members: 1 },
             size: 128,
             normalisation: Normalisation::STANDARD,
             epochs: self.epochs,

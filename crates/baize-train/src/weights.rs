@@ -69,12 +69,14 @@ pub(crate) fn numbered(net: ResidualNet) -> ResidualNet {
             *running = RunningState::with_id(number.next(), running.value());
         }
     };
-    renumber(&mut net.stem);
-    renumber(&mut net.down);
-    for block in &mut net.blocks {
-        renumber(&mut block.first);
-        renumber(&mut block.second);
-        block.shortcut.iter_mut().for_each(&mut renumber);
+    for trunk in &mut net.trunks {
+        renumber(&mut trunk.stem);
+        renumber(&mut trunk.down);
+        for block in &mut trunk.blocks {
+            renumber(&mut block.first);
+            renumber(&mut block.second);
+            block.shortcut.iter_mut().for_each(&mut renumber);
+        }
     }
     net
 }

@@ -49,8 +49,15 @@ pub struct Look {
 impl Look {
     /// The likeliest class.
     pub fn best(&self) -> usize {
-        let by_probability = |(_, a): &(usize, &f32), (_, b): &(usize, &f32)| a.total_cmp(b);
-        self.probabilities.iter().enumerate().max_by(by_probability).map_or(0, |(class, _)| class)
+        let every: Vec<usize> = (0..self.probabilities.len()).collect();
+        self.best_of(&every)
+    }
+
+    /// The likeliest of some classes.
+    pub fn best_of(&self, classes: &[usize]) -> usize {
+        let probability = |class: &usize| self.probabilities.get(*class).copied().unwrap_or(f32::NEG_INFINITY);
+        let by_probability = |a: &&usize, b: &&usize| probability(a).total_cmp(&probability(b));
+        classes.iter().max_by(by_probability).copied().unwrap_or(0)
     }
 }
 

@@ -21,7 +21,7 @@ fn manifest() -> GateManifestFile {
         created_by: "a test".to_owned(),
         license: "none".to_owned(),
         intended_use: text("tests"),
-        network: ResidualShape { stem: 4, widths: vec![4, 6], blocks: vec![1, 1] },
+        network: ResidualShape { stem: 4, widths: vec![4, 6], blocks: vec![1, 1], members: 1 },
         input: LetterboxFile { height: 32, width: 32, normalisation: Normalisation::STANDARD },
         temperature: 1.0,
         classes: vec![class("chest-radiograph"), class("hand-radiograph"), class("other")],

@@ -13,7 +13,7 @@ mod residual;
 mod wide;
 
 pub use dense::{DenseBlock, DenseLayer, DenseNet, DenseShape, Transition};
-pub use residual::{ConvNorm, ResidualBlock, ResidualNet, ResidualShape};
+pub use residual::{ConvNorm, ResidualBlock, ResidualNet, ResidualShape, ResidualTrunk};
 pub use wide::{WideNet, WideShape};
 
 /// The network of an imaging model.

@@ -1,6 +1,10 @@
 //! A small residual network for single-channel images: two strided convolutions, stages of basic blocks,
 //! global average pooling and one linear layer.
 //!
+//! It may have several members: trunks of one shape that were trained apart and see the same image. Their last feature
+//! maps lie side by side before the one head, so the mean of the members' own logits (a deep ensemble, Lakshminarayanan
+//! et al. 2017) is a head that holds the members' heads one below the other, each divided by their number.
+//!
 //! The last two steps are linear in the last feature maps, so Grad-CAM (Selvaraju et al. 2017) has a closed
 //! form there: the gradient of logit `l` with respect to feature map `k` is `weight[k, l] / (h * w)`
 //! everywhere. See [`crate::saliency`].
@@ -23,6 +27,17 @@ pub struct ResidualShape {
     pub widths: Vec<usize>,
     /// Basic blocks of each stage; as many entries as `widths`.
     pub blocks: Vec<usize>,
+    /// How many trunks of this shape stand beside each other.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub members: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(members: &usize) -> bool {
+    *members == 1
 }
 
 impl ResidualShape {
@@ -31,13 +46,20 @@ impl ResidualShape {
         4 << self.widths.len().saturating_sub(1)
     }
 
-    /// Channels of the last feature maps.
+    /// Channels of the last feature maps, of all members together.
     pub fn features(&self) -> usize {
-        self.widths.last().copied().unwrap_or(self.stem)
+        self.members * self.widths.last().copied().unwrap_or(self.stem)
     }
 
     /// A network of this shape with fresh weights and `labels` logits.
     pub fn init(&self, labels: usize, device: &Device) -> ResidualNet {
+        ResidualNet {
+            trunks: (0..self.members).map(|_| self.trunk(device)).collect(),
+            head: LinearConfig::new(self.features(), labels).init(device),
+        }
+    }
+
+    fn trunk(&self, device: &Device) -> ResidualTrunk {
         let first = self.widths.first().copied().unwrap_or(self.stem);
         let mut blocks = Vec::new();
         let mut channels = first;
@@ -48,11 +70,10 @@ impl ResidualShape {
                 channels = width;
             }
         }
-        ResidualNet {
+        ResidualTrunk {
             stem: ConvNorm::new([1, self.stem], 5, 2, device),
             down: ConvNorm::new([self.stem, first], 3, 2, device),
             blocks,
-            head: LinearConfig::new(channels, labels).init(device),
         }
     }
 }
@@ -115,28 +136,73 @@ impl ResidualBlock {
     }
 }
 
-/// The network. Its fields are public so that the training crate can run it with other kernels.
+/// One member: everything of a network but for its head.
 #[derive(Module, Debug)]
-pub struct ResidualNet {
+pub struct ResidualTrunk {
     /// 5x5, stride 2.
     pub stem: ConvNorm,
     /// 3x3, stride 2.
     pub down: ConvNorm,
     /// The blocks of all stages, in order.
     pub blocks: Vec<ResidualBlock>,
-    /// From pooled features to logits; its weight is `[features, labels]`.
+}
+
+impl ResidualTrunk {
+    /// `[n, 1, h, w]` to the member's last feature maps, none negative.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        let start = relu(self.down.forward(relu(self.stem.forward(images))));
+        self.blocks.iter().fold(start, |maps, block| block.forward(maps))
+    }
+}
+
+/// The network. Its fields are public so that the training crate can run it with other kernels.
+#[derive(Module, Debug)]
+pub struct ResidualNet {
+    /// The members.
+    pub trunks: Vec<ResidualTrunk>,
+    /// From pooled features, one member's after another's, to logits; its weight is `[features, labels]`.
     pub head: Linear,
 }
 
 impl ResidualNet {
     /// `[n, 1, h, w]` to the last feature maps `[n, features, h / reduction, w / reduction]`, none negative.
     pub fn features(&self, images: Tensor<4>) -> Tensor<4> {
-        let start = relu(self.down.forward(relu(self.stem.forward(images))));
-        self.blocks.iter().fold(start, |maps, block| block.forward(maps))
+        Tensor::cat(self.trunks.iter().map(|trunk| trunk.forward(images.clone())).collect(), 1)
     }
 
     /// From feature maps to logits `[n, labels]`.
     pub fn classify(&self, features: Tensor<4>) -> Tensor<2> {
         self.head.forward(super::pooled(features))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module as _, Param};
+    use burn::tensor::TensorData;
+
+    use super::*;
+
+    #[test]
+    fn two_members_give_the_mean_of_their_logits() {
+        let device = Device::flex();
+        let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1], members: 1 };
+        let (one, two) = (shape.init(3, &device), shape.init(3, &device));
+        let mut both = ResidualShape { members: 2, ..shape }.init(3, &device);
+        both.trunks = vec![one.trunks[0].clone(), two.trunks[0].clone()];
+        let weight = Tensor::cat(vec![one.head.weight.val(), two.head.weight.val()], 0) / 2.0;
+        both.head.weight = Param::from_tensor(weight);
+        let bias = |net: &ResidualNet| net.head.bias.as_ref().unwrap().val();
+        both.head.bias = Some(Param::from_tensor((bias(&one) + bias(&two)) / 2.0));
+        assert_eq!(both.num_params(), 2 * one.num_params() - 3, "one bias is shared");
+
+        let wave: Vec<f32> = (0..2 * 32 * 24).map(|i| (i as f32 * 0.37).sin()).collect();
+        let images = Tensor::<4>::from_data(TensorData::new(wave, [2, 1, 32, 24]), &device);
+        let logits = |net: &ResidualNet| net.classify(net.features(images.clone()));
+        assert_eq!(both.features(images.clone()).dims(), [2, 16, 4, 3]);
+        let mean = (logits(&one) + logits(&two)) / 2.0;
+        for (a, b) in logits(&both).into_data().iter::<f32>().zip(mean.into_data().iter::<f32>()) {
+            assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+        }
     }
 }

@@ -19,7 +19,7 @@ fn text(text: &str) -> TextFile {
 pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: bool) -> PathBuf {
     let folder = weights.join(id).join(version);
     fs::create_dir_all(&folder).unwrap();
-    let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1] };
+    let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1], members: 1 };
     let device = Device::flex();
     device.seed(7);
     shape.init(2, &device).save_file(folder.join("model.bpk")).unwrap();

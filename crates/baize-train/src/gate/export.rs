@@ -20,7 +20,8 @@ use super::figures::{Confusion, Rate, separation};
 use super::session::{Plan, Session, spoil};
 use super::sources::{Picture, Source, Split};
 use super::training::Epoch;
-use super::{CHEST, CLASSES, OTHER, card, drawn};
+use super::view::{self, ViewFigures};
+use super::{CHEST, CLASSES, EVERY_KIND, OTHER, card, drawn};
 use crate::trainer::sample_rng;
 use crate::weights::numbered;
 
@@ -81,8 +82,12 @@ pub(super) struct Metrics<'a> {
     pub(super) validation_images: usize,
     pub(super) temperature: f32,
     pub(super) pass: PassFile,
-    /// Classes of MedNIST told apart.
+    /// Classes of MedNIST told apart; "something else" is no answer there.
     pub(super) accuracy_mednist: Rate,
+    /// Images of MedNIST that are rather taken for something else.
+    pub(super) unknown_mednist: Rate,
+    /// Whether the features tell AP from PA; the gate does not use it.
+    pub(super) view: Option<ViewFigures>,
     /// Chest radiographs that pass, by source.
     pub(super) passed_mednist: Rate,
     pub(super) passed_kermany: Rate,
@@ -121,7 +126,8 @@ pub(super) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     let gate = Gate::new(file.clone(), bytes.clone(), WEIGHTS)?;
     file.pass = pass(&gate, &signs, &views);
     let gate = Gate::new(file.clone(), bytes, WEIGHTS)?;
-    let metrics = measure(&gate, finished, &views, &signs);
+    let mut metrics = measure(&gate, finished, &views, &signs);
+    metrics.view = view_told(&gate, finished, &signs)?;
     file.metrics = metric_list(&metrics);
     std::fs::write(folder.join("manifest.toml"), toml::to_string(&file)?)?;
     std::fs::write(folder.join("metrics.json"), serde_json::to_string_pretty(&metrics)? + "\n")?;
@@ -313,7 +319,12 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         validation_images: finished.split.validation.len(),
         temperature: gate.manifest().temperature,
         pass: gate.manifest().pass,
-        accuracy_mednist: Rate::of(mednist().map(|(one, class)| best(one) == *class)),
+        accuracy_mednist: Rate::of(mednist().map(|(one, class)| {
+            let look = gate.look_of(one, FINE);
+            look.best_of(&EVERY_KIND) == *class
+        })),
+        unknown_mednist: Rate::of(mednist().map(|(one, _)| best(one) == OTHER)),
+        view: None,
         passed_mednist: Rate::of(chests(Source::MedNist).map(passes)),
         passed_kermany: Rate::of(chests(Source::Kermany).map(passes)),
         passed_nih: Rate::of(chests(Source::Nih).map(passes)),
@@ -333,6 +344,26 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         ),
         history: finished.history,
     }
+}
+
+/// How well the gate's features tell the view of the adult chest radiographs that were held back.
+fn view_told(gate: &Gate, finished: &Finished<'_>, signs: &AllSigns) -> Result<Option<ViewFigures>> {
+    let plan = &finished.session.plan;
+    let known = |index: &&usize| finished.pictures[**index].is_pa.is_some();
+    let training: Vec<&Picture> =
+        finished.split.training.iter().filter(known).map(|index| &finished.pictures[*index]).collect();
+    let prepared: Vec<Array2<f32>> = training.par_iter().map(|one| serving(plan, &one.pixels)).collect();
+    let of_training = gate.signs(&prepared)?;
+    let training: Vec<(&Signs, bool)> =
+        of_training.iter().zip(&training).filter_map(|(signs, one)| Some((signs, one.is_pa?))).collect();
+    let held = finished.split.validation.iter().map(|index| &finished.pictures[*index]);
+    let held: Vec<(&Signs, bool, &str)> = signs
+        .plain
+        .iter()
+        .zip(held)
+        .filter_map(|(signs, one)| Some((signs, one.is_pa?, one.group.as_str())))
+        .collect();
+    Ok(view::measure(&training, &held))
 }
 
 fn metric_list(metrics: &Metrics<'_>) -> Vec<MetricFile> {

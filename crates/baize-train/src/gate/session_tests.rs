@@ -7,7 +7,7 @@ use crate::weights::flatten;
 
 fn plan() -> Plan {
     Plan {
-        network: ResidualShape { stem: 4, widths: vec![4, 6], blocks: vec![1, 1] },
+        network: ResidualShape { stem: 4, widths: vec![4, 6], blocks: vec![1, 1], members: 1 },
         size: 32,
         normalisation: Normalisation::STANDARD,
         epochs: 2,
