@@ -277,7 +277,16 @@ impl Gate {
                      Presentation LUT Shape (2050,0020)",
                 ));
             }
-            return Ok(look.quality.caveats(quality));
+            let mut caveats = look.quality.caveats(quality);
+            if look.likeness < quality.framing {
+                caveats.push(Text {
+                    zh: "图像取景与完整胸片差异较大，部分胸部可能被裁切，可能影响结果".to_owned(),
+                    en: "The framing differs much from that of a whole chest: part of it may be cut off, which may \
+                         affect the result"
+                        .to_owned(),
+                });
+            }
+            return Ok(caveats);
         }
         let seen = self.record(look);
         let by = format!("{}, probability {:.2}", seen.gate, seen.probability);

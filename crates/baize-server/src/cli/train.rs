@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use baize_models::{Catalog, Compute, gate};
 use baize_train::{
-    CxrEvaluation, CxrTraining, GateEvaluation, GateTraining, TriageEvaluation, TriageTraining,
+    CxrEvaluation, CxrTraining, FamiliarityTraining, GateEvaluation, GateTraining, TriageEvaluation,
+    TriageTraining,
 };
 use clap::{Args, Subcommand};
 
@@ -24,6 +25,16 @@ pub(crate) struct Train {
 enum TrainWhat {
     /// The paediatric pneumonia network on chest radiographs.
     Cxr(CxrTraining),
+    /// What an installed model knows, so that the server can tell an image that is far from it.
+    Familiarity {
+        #[command(flatten)]
+        training: FamiliarityTraining,
+        #[command(flatten)]
+        configuration: ConfigurationFlags,
+        /// The model, as "id" (its newest version) or "id@version".
+        #[arg(long, default_value = "cxr-pneumonia-paed")]
+        model: String,
+    },
     /// The gate, which tells from the pixels what an image shows.
     Gate(GateTraining),
     /// The triage model: acuity, admission and the second reader.
@@ -38,6 +49,14 @@ impl Train {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         telemetry::install(&Log::default())?;
         match self.what {
+            TrainWhat::Familiarity { training, configuration, model } => {
+                let config = configuration.load()?;
+                let catalog = Catalog::open(&config.models.weights_dir)?;
+                let device = config.engine.compute.parse::<Compute>()?.resolve()?;
+                for entry in wiring::enabled_models(&catalog, &[model])? {
+                    say(&training.run(entry, &device)?.display().to_string());
+                }
+            }
             TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Gate(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Triage(training) => say(&training.run()?.display().to_string()),

@@ -1,6 +1,7 @@
 //! `baize eval cxr`: how well an installed model does on labelled images, through the way that serves: decoding, fit,
 //! normalisation, network, calibration, threshold. Neither the gate nor the header's attributes are asked.
 
+mod familiarity;
 mod images;
 mod report;
 mod retest;
@@ -9,11 +10,12 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use baize_models::{ComputeDevice, Entry, Executor};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+pub use familiarity::FamiliarityTraining;
 pub(crate) use images::Images;
 pub use report::{Evaluation, LabelEvaluation, Subgroup};
 pub use retest::Movement;
@@ -21,7 +23,7 @@ pub(crate) use retest::name as change_name;
 
 use crate::metrics::Scored;
 use crate::plot;
-use crate::scoring::scores;
+use crate::scoring::{predictions, probabilities, scores};
 use report::summarise;
 use retest::{Change, changed};
 use table::{Line, Measured, Table};
@@ -62,6 +64,8 @@ type Scores = Vec<f64>;
 struct Answers {
     /// One entry per line of the CSV file.
     plain: Vec<Scores>,
+    /// Images that are far from all that the model knows; `None` where what it knows is not on record.
+    unfamiliar: Option<usize>,
     /// Scores before and after each change.
     moved: BTreeMap<Change, Vec<(Scores, Scores)>>,
 }
@@ -91,13 +95,21 @@ impl CxrEvaluation {
         images: &Images,
         lines: &[Line],
     ) -> Result<Answers> {
-        let mut answers = Answers { plain: Vec::with_capacity(lines.len()), moved: BTreeMap::new() };
+        let known = executor.familiarity().cloned();
+        let mut answers = Answers {
+            plain: Vec::with_capacity(lines.len()),
+            unfamiliar: known.as_ref().map(|_| 0),
+            moved: BTreeMap::new(),
+        };
         for chunk in lines.chunks(CHUNK) {
             let views: Vec<_> =
                 chunk.par_iter().map(|line| self.views(entry, images, line)).collect::<Result<_>>()?;
             let (plain, changed): (Vec<_>, Vec<_>) = views.into_iter().unzip();
-            let plain = scores(executor, &plain)?;
-            ensure!(plain.len() == chunk.len(), "the model left images without an answer");
+            let plain = predictions(executor, &plain)?;
+            if let (Some(known), Some(count)) = (&known, &mut answers.unfamiliar) {
+                *count += plain.iter().filter(|one| known.beyond(&one.features).is_some()).count();
+            }
+            let plain: Vec<Scores> = plain.iter().map(probabilities).collect();
             for (before, changed) in plain.iter().zip(changed) {
                 let (kinds, views): (Vec<Change>, Vec<Array2<f32>>) = changed.into_iter().unzip();
                 for (kind, after) in kinds.into_iter().zip(scores(executor, &views)?) {

@@ -27,6 +27,9 @@ pub struct Evaluation {
     pub sha256: String,
     /// Images that were scored.
     pub images: usize,
+    /// Of them, those that are far from all that the model was trained and validated on, for which the server gives no
+    /// negative answer; absent where what the model knows is not on record.
+    pub unfamiliar: Option<usize>,
     /// Every label of the model that the CSV file knows, in the model's order.
     pub labels: Vec<LabelEvaluation>,
     /// What was written.
@@ -93,6 +96,7 @@ pub(super) fn summarise(
         model: entry.manifest.model().to_string(),
         sha256: entry.manifest.file().sha256.clone(),
         images: lines.len(),
+        unfamiliar: answers.unfamiliar,
         labels: measured.iter().enumerate().map(of_label).collect::<Result<_>>()?,
         files: Vec::new(),
     })
@@ -142,6 +146,9 @@ fn label(
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}, {} images; intervals: 95 %, bootstrap over patients", self.model, self.images)?;
+        if let Some(count) = self.unfamiliar {
+            writeln!(f, "far from all that the model knows: {count} of {}", self.images)?;
+        }
         for label in &self.labels {
             let LabelEvaluation { column, finding, threshold, .. } = label;
             writeln!(f, "\n{column} ({finding}), threshold {threshold:.3}")?;

@@ -101,7 +101,7 @@ fn english(card: &mut String, file: &GateManifestFile, m: &Metrics<'_>) -> std::
     )
 }
 
-fn english_rows<'a>(m: &Metrics<'_>) -> [(&'a str, Rate); 11] {
+fn english_rows<'a>(m: &Metrics<'_>) -> [(&'a str, Rate); 13] {
     [
         ("MedNIST: right class of six", m.accuracy_mednist),
         ("MedNIST: rather taken for something else", m.unknown_mednist),
@@ -114,6 +114,8 @@ fn english_rows<'a>(m: &Metrics<'_>) -> [(&'a str, Rate); 11] {
         ("Drawn pictures of unseen kinds: refused", m.refused_unseen),
         ("Spoilt images: refused", m.refused_spoilt),
         ("Light and dark swapped: found out", m.swapped_found),
+        ("Whole chest radiographs: marked as cut off", m.cropped_falsely),
+        ("Cropped to 60 % of each side: marked or refused", m.cropped_found),
     ]
 }
 
@@ -157,6 +159,8 @@ fn chinese(card: &mut String, file: &GateManifestFile, m: &Metrics<'_>) -> std::
         "未训练过的绘制图像：拒绝",
         "被破坏的图像：拒绝",
         "黑白反转：识别",
+        "完整胸片：被标为裁切",
+        "裁至边长的 60 %：标注或拒绝",
     ];
     let rows: Vec<(&str, Rate)> = names.into_iter().zip(english_rows(m).map(|(_, rate)| rate)).collect();
     table(card, "| | 95 % 区间 |", &rows)?;

@@ -10,7 +10,8 @@ use baize_models::gate::{
 use baize_models::{DataFile, MetricFile, TextFile, sha256_hex};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::Array2;
+use ndarray::{Array2, Axis, Slice};
+use rand::RngExt;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -35,6 +36,10 @@ const DRAWN: usize = 1000;
 /// The part of the chest radiographs of the validation that each of the two conditions may turn away, on images as
 /// they are and changed.
 const MAY_LOSE: f64 = 0.001;
+/// The part of the whole chest radiographs of the validation that may be marked as cut off.
+const MAY_MARK: f64 = 0.005;
+/// What a cropped copy keeps of each side.
+const KEPT: f64 = 0.6;
 /// The strictest probability that is asked for.
 const MOST_PROBABILITY: f32 = 0.9;
 
@@ -48,6 +53,8 @@ const QUALITY: QualityFile = QualityFile {
     black: 0.5,
     field: 0.3,
     strokes: 4.0,
+    // Chosen on the validation images.
+    framing: -1.0,
     inverted: -0.25,
 };
 
@@ -102,6 +109,9 @@ pub(super) struct Metrics<'a> {
     /// Upright chest radiographs whose light and dark were taken to be swapped, and swapped ones that were found out.
     pub(super) swapped_falsely: Rate,
     pub(super) swapped_found: Rate,
+    /// Whole chest radiographs that were marked as cut off, and cropped copies that were marked or refused.
+    pub(super) cropped_falsely: Rate,
+    pub(super) cropped_found: Rate,
     pub(super) separation_unseen: Separation,
     pub(super) separation_spoilt: Separation,
     pub(super) confusion: Confusion,
@@ -125,6 +135,7 @@ pub(super) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     file.temperature = temperature(&all, &classes);
     let gate = Gate::new(file.clone(), bytes.clone(), WEIGHTS)?;
     file.pass = pass(&gate, &signs, &views);
+    file.quality.framing = framing(&signs, &views);
     let gate = Gate::new(file.clone(), bytes, WEIGHTS)?;
     let mut metrics = measure(&gate, finished, &views, &signs);
     metrics.view = view_told(&gate, finished, &signs)?;
@@ -195,6 +206,7 @@ struct Views {
     plain: Vec<Array2<f32>>,
     changed: Vec<Array2<f32>>,
     swapped: Vec<Array2<f32>>,
+    cropped: Vec<Array2<f32>>,
     drawn: Vec<Array2<f32>>,
     unseen: Vec<Array2<f32>>,
     spoilt: Vec<Array2<f32>>,
@@ -207,6 +219,7 @@ struct AllSigns {
     plain: Vec<Signs>,
     changed: Vec<Signs>,
     swapped: Vec<Signs>,
+    cropped: Vec<Signs>,
     drawn: Vec<Signs>,
     unseen: Vec<Signs>,
     spoilt: Vec<Signs>,
@@ -234,6 +247,12 @@ impl Views {
                 .filter(|one| is_chest(&one.class))
                 .map(|one| swap(&one.pixels))
                 .collect(),
+            cropped: held
+                .par_iter()
+                .enumerate()
+                .filter(|(_, one)| is_chest(&one.class))
+                .map(|(number, one)| serving(plan, &cropped(&one.pixels, &mut sample_rng(!plan.seed, 2, number))))
+                .collect(),
             drawn: numbers().map(|n| made(n, &|rng| drawn::for_training(rng))).collect(),
             unseen: numbers().map(|n| made(n, &|rng| drawn::unseen(rng))).collect(),
             spoilt: numbers().map(spoilt).collect(),
@@ -247,6 +266,7 @@ impl Views {
             plain: gate.signs(&self.plain)?,
             changed: gate.signs(&self.changed)?,
             swapped: gate.signs(&self.swapped)?,
+            cropped: gate.signs(&self.cropped)?,
             drawn: gate.signs(&self.drawn)?,
             unseen: gate.signs(&self.unseen)?,
             spoilt: gate.signs(&self.spoilt)?,
@@ -284,6 +304,25 @@ fn pass(gate: &Gate, signs: &AllSigns, views: &Views) -> PassFile {
     }
 }
 
+/// The likeness to the average chest radiograph below which few whole ones lie.
+fn framing(signs: &AllSigns, views: &Views) -> f32 {
+    let chests = signs.plain.iter().zip(&views.classes).filter(|(_, class)| is_chest(class));
+    let likeness: Vec<f32> = chests.map(|(one, _)| one.likeness).collect();
+    // To a hundredth, in the direction that marks fewer.
+    (quantile(&likeness, MAY_MARK) * 100.0).floor() / 100.0
+}
+
+/// A part of an image, somewhere in it.
+fn cropped(pixels: &Array2<u8>, rng: &mut impl RngExt) -> Array2<u8> {
+    let mut part = |length: usize| {
+        let kept = ((length as f64 * KEPT) as usize).max(1);
+        let start = rng.random_range(0..=length - kept);
+        Slice::from(start..start + kept)
+    };
+    let (rows, columns) = (part(pixels.nrows()), part(pixels.ncols()));
+    pixels.slice_axis(Axis(0), rows).slice_axis(Axis(1), columns).to_owned()
+}
+
 fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &AllSigns) -> Metrics<'a> {
     let wanted = [CLASSES[CHEST].to_owned()];
     let passes = |one: &Signs| gate.admit(&gate.look_of(one, FINE), &wanted).is_ok();
@@ -296,6 +335,10 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
     let mednist = || plain().filter(|(_, source)| **source == Source::MedNist).map(|(pair, _)| pair);
     let other_classes = mednist().filter(|(_, class)| !is_chest(class));
     let is_swapped = |one: &Signs| one.likeness < gate.manifest().quality.inverted;
+    let is_marked = |one: &Signs| {
+        let caveats = gate.admit(&gate.look_of(one, FINE), &wanted);
+        caveats.map_or(true, |caveats| !caveats.is_empty())
+    };
     let all_chests: Vec<&Signs> =
         plain().filter(|((_, class), _)| is_chest(class)).map(|((one, _), _)| one).collect();
     let against = |unknown: &[Signs]| {
@@ -335,6 +378,10 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         refused_spoilt: Rate::of(signs.spoilt.iter().map(|one| !passes(one))),
         swapped_falsely: Rate::of(all_chests.iter().map(|one| is_swapped(one))),
         swapped_found: Rate::of(signs.swapped.iter().map(is_swapped)),
+        cropped_falsely: Rate::of(
+            all_chests.iter().map(|one| one.likeness < gate.manifest().quality.framing && passes(one)),
+        ),
+        cropped_found: Rate::of(signs.cropped.iter().map(is_marked)),
         separation_unseen: against(&signs.unseen),
         separation_spoilt: against(&signs.spoilt),
         confusion: Confusion::of(
