@@ -109,6 +109,7 @@ def show_result(sop: str, result: dict, baize: Baize, out: pathlib.Path) -> None
     population = result["population"]
     if not population["validated"]:
         print(f"  note    {population['note']}")
+        print("          (a score only because the demo runs in research mode: engine.research_mode)")
     picture = out / f"overlay-{sop}.png"
     picture.write_bytes(baize.get(result["overlay"]).content)
     print(f"  picture {picture}")

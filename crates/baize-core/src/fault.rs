@@ -75,6 +75,8 @@ error_codes! {
     WrongContent = "wrong_content", Refused, "The pixels show something the model does not read", "图像内容不在模型适用范围内";
     /// The pixels show nothing that the model or the gate knows.
     UnfamiliarImage = "unfamiliar_image", Refused, "The image is not like those the model reads", "图像与模型适用的图像不符";
+    /// The patient, or how the image was taken, is not among what the model was validated on, or is not known.
+    OutsidePopulation = "outside_population", Refused, "Outside the validated population", "超出已验证人群";
     /// Blank, nearly blank, or with light and dark swapped.
     PoorQuality = "poor_quality", Refused, "The image quality does not allow a reading", "图像质量不足，无法判读";
 

@@ -51,7 +51,8 @@ impl Finding {
 pub enum Population {
     /// Yes: the model's figures apply.
     Validated,
-    /// No, or it cannot be told: the score is shown with this warning and its threshold means nothing.
+    /// No, or it cannot be told, and this is research: the score is shown with this warning and its threshold means
+    /// nothing.
     Outside(Text),
 }
 

@@ -12,6 +12,35 @@ const SENTENCES: &[(&str, &str)] = &[
         "Rows (0028,0010) is {} and Columns (0028,0011) is {}; the model needs {} on each side",
         "Rows (0028,0010) 为 {}，Columns (0028,0011) 为 {}；该模型要求每边至少 {} 像素",
     ),
+    // Whether the model was validated on such a patient; the reasons are parted by semicolons.
+    ("outside the validated population: {}", "超出已验证人群：{}"),
+    (
+        "the patient's age is outside the validated range (from {} to under {} years)",
+        "患者年龄不在已验证范围内（满 {} 岁至不满 {} 岁）",
+    ),
+    ("the model was not validated on {} views", "该模型未在 {} 位图像上验证"),
+    // What the pixels show.
+    (
+        "the pixels look like {} ({}, probability {}); the model reads {}",
+        "图像内容像是{}（{}，概率 {}）；该模型可读取：{}",
+    ),
+    (
+        "the pixels do not look enough like {} (nearest: {}, {}, probability {})",
+        "图像内容与{}不够相像（最接近：{}，{}，概率 {}）",
+    ),
+    (
+        "the image has {} different grey values; at least {} are needed",
+        "图像只有 {} 个不同灰度值，至少需要 {} 个",
+    ),
+    ("the image has no contrast: it is blank or nearly so", "图像没有对比度：为空白或近乎空白"),
+    (
+        "light and dark seem to be swapped; check Photometric Interpretation (0028,0004) and the Presentation LUT Shape (2050,0020)",
+        "图像黑白疑似反转；请检查 Photometric Interpretation (0028,0004) 与 Presentation LUT Shape (2050,0020)",
+    ),
+    (
+        "what {} sees in this image is far from all that it was trained and validated on (distance {}, at most {})",
+        "{} 在该图像中所见与其训练和验证数据相差过大（距离 {}，上限 {}）",
+    ),
     ("no model is installed", "未安装任何模型"),
     ("the object has no Rows or Columns and so no image", "该对象没有 Rows 或 Columns，因此不含图像"),
     (
@@ -64,7 +93,22 @@ const SENTENCES: &[(&str, &str)] = &[
 ];
 
 /// What stands in the place of a value.
-const VALUES: &[(&str, &str)] = &[("missing", "空"), ("not a known term", "未知术语")];
+const VALUES: &[(&str, &str)] = &[
+    ("missing", "空"),
+    ("not a known term", "未知术语"),
+    ("the patient's age is not known", "患者年龄未知"),
+    ("the body part is not stated", "检查部位未注明"),
+    ("the view is not stated", "投照体位未注明"),
+    ("an abdominal CT", "腹部 CT"),
+    ("a breast MR", "乳腺 MR"),
+    ("a chest CT", "胸部 CT"),
+    ("a chest radiograph", "胸部 X 线片"),
+    ("a hand radiograph", "手部 X 线片"),
+    ("a head CT", "头部 CT"),
+    ("something else", "其他图像"),
+];
+/// Parts a value that is a list.
+const LIST: &str = "; ";
 
 impl Fault {
     /// What went wrong, for a person: the message in English; in Chinese its sentence of the table, or, where it has
@@ -87,13 +131,19 @@ fn chinese(message: &str) -> Option<String> {
         let mut values = values.into_iter();
         for (number, part) in zh.split("{}").enumerate() {
             if number > 0 {
-                let value = values.next()?;
-                told.push_str(VALUES.iter().find(|(en, _)| *en == value).map_or(value, |(_, zh)| zh));
+                let parts: Vec<String> = values.next()?.split(LIST).map(value).collect();
+                told.push_str(&parts.join("；"));
             }
             told.push_str(part);
         }
         Some(told)
     })
+}
+
+/// A value in Chinese, or as it is where no table knows it.
+fn value(en: &str) -> String {
+    let known = VALUES.iter().find(|(known, _)| *known == en).map(|(_, zh)| (*zh).to_owned());
+    known.or_else(|| chinese(en)).unwrap_or_else(|| en.to_owned())
 }
 
 /// What stands in the message where the sentence has `{}`; `None` where the message is another one.
@@ -144,6 +194,10 @@ mod tests {
             (
                 "Number of Frames (0028,0008) is 3; the model reads one frame",
                 "Number of Frames (0028,0008) 为 3；该模型只读取单帧图像",
+            ),
+            (
+                "outside the validated population: the patient's age is not known; the model was not validated on PA views",
+                "超出已验证人群：患者年龄未知；该模型未在 PA 位图像上验证",
             ),
             ("no model is installed", "未安装任何模型"),
             ("what nobody translated", "技术信息（英文）：what nobody translated"),

@@ -29,8 +29,19 @@ pub struct EngineConfig {
     pub delay: Duration,
     /// Within which time of its arrival a result is due.
     pub due: Due,
+    /// What becomes of images of patients on whom a model was not validated.
+    pub outside: Outside,
     /// How long stopping may take before work that is not done is left to the next start.
     pub drain_timeout: Duration,
+}
+
+/// What becomes of an image outside the population that a model was validated on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// It is refused before the model runs.
+    Refuse,
+    /// Research: it gets its score, with the mark that the threshold means nothing there.
+    Score,
 }
 
 /// Within which time a result is due, per lane.

@@ -111,7 +111,10 @@ impl Engine {
         runtime: &Handle,
     ) -> Result<(Self, Device, mpsc::Receiver<Command>), EngineError> {
         let metrics = Metrics::default();
-        let models = Models::new(executors.iter().map(|executor| executor.manifest().clone()).collect());
+        let models = Models::new(
+            executors.iter().map(|one| (one.manifest().clone(), one.familiarity().cloned())).collect(),
+            config.outside,
+        );
         let wake = Arc::new(Notify::new());
         let (orders, commands) = mpsc::channel();
         let dispatcher = Arc::new(Dispatcher::new(

@@ -39,7 +39,7 @@ mod urgency;
 mod views;
 mod watch;
 
-pub use config::{Due, EngineConfig};
+pub use config::{Due, EngineConfig, Outside};
 pub use engine::{Engine, Storage};
 pub use error::EngineError;
 pub use guidance::{Gatekeeper, Guidance, Verdict};

@@ -1,12 +1,19 @@
 //! From what a model says to findings and a picture.
 
-use baize_core::{Fault, Finding, HeatMap, Outcome, Population, Text};
+use baize_core::{ErrorCode, Fault, Finding, HeatMap, Outcome, Population, Text};
 use baize_imaging::overlay::{Mark, annotate};
 use baize_imaging::{Image, Placement};
-use baize_models::{Manifest, Prediction};
+use baize_models::{Familiarity, Manifest, Prediction};
 use bytes::Bytes;
 use ndarray::{ArrayView2, Axis};
 use tracing::warn;
+
+/// What is on record of a model.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) familiarity: Option<&'a Familiarity>,
+}
 
 /// How a model's look at an image ended well.
 pub(crate) struct Analysis {
@@ -17,10 +24,13 @@ pub(crate) struct Analysis {
 
 /// Makes the findings and draws them. `seen` is what the gate says limits the reading.
 ///
+/// An image that is far from all that the model knows never gets a calm answer: without a positive finding it is refused.
+/// A positive finding stays, with a caveat, because a refusal would hide it.
+///
 /// # Errors
-/// `Internal` where the picture cannot be encoded.
+/// `UnfamiliarImage`, and `Internal` where the picture cannot be encoded.
 pub(crate) fn analysis(
-    manifest: &Manifest,
+    Known { manifest, familiarity }: Known<'_>,
     image: &Image,
     placement: &Placement,
     prediction: &Prediction,
@@ -68,9 +78,40 @@ pub(crate) fn analysis(
             en: "A preview of a model, not for clinical use".to_owned(),
         });
     }
+    if let Some((known, distance)) =
+        familiarity.and_then(|known| Some((known, known.beyond(&prediction.features)?)))
+    {
+        if !findings.iter().any(Finding::is_positive) {
+            return Err(unfamiliar(manifest, known, distance));
+        }
+        caveats.push(strange(known, distance));
+    }
     footer.extend(caveats.iter().map(|caveat| caveat.en.clone()));
     let overlay = Bytes::from(annotate(image, placement, &marks, &footer)?);
     Ok(Analysis { outcome: Outcome::Analysed { findings, population, caveats }, overlay })
+}
+
+fn unfamiliar(manifest: &Manifest, known: &Familiarity, distance: f32) -> Fault {
+    let message = format!(
+        "what {} sees in this image is far from all that it was trained and validated on (distance {distance:.2}, at \
+         most {:.2})",
+        manifest.model(),
+        known.limit
+    );
+    Fault::new(ErrorCode::UnfamiliarImage, message)
+}
+
+fn strange(known: &Familiarity, distance: f32) -> Text {
+    let limit = known.limit;
+    Text {
+        zh: format!(
+            "该图像与模型训练和验证所用图像相差过大（距离 {distance:.2}，上限 {limit:.2}），结果须格外谨慎对待"
+        ),
+        en: format!(
+            "The image is far from all that the model was trained and validated on (distance {distance:.2}, at most \
+             {limit:.2}): mind that with its result"
+        ),
+    }
 }
 
 /// The model's heat with its place on the image. What is no heat map takes nothing from the finding but its place.

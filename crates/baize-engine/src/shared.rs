@@ -22,7 +22,7 @@ use crate::device::DeviceState;
 use crate::dispatch::{Dispatcher, Offer, Refused, Slot, draining};
 use crate::events::Hub;
 use crate::metrics::Metrics;
-use crate::model::Models;
+use crate::model::{Models, check_population};
 use crate::pool::{Pool, Priority};
 use crate::post::{self, Analysis};
 use crate::urgency::Raised;
@@ -165,8 +165,8 @@ impl Shared {
         let prediction = slot.prediction().await?;
         let (shared, population) = (Arc::clone(self), request.population.clone());
         let drawing = move || {
-            let manifest = shared.models.get(model).ok_or_else(no_model)?;
-            post::analysis(manifest, &image, &placement, &prediction, population, caveats)
+            let known = shared.models.known(model).ok_or_else(no_model)?;
+            post::analysis(known, &image, &placement, &prediction, population, caveats)
         };
         self.pool.run(priority, drawing).await
     }
@@ -181,6 +181,7 @@ impl Shared {
             seen.get_or_init(|| look);
         }
         let caveats = answer?;
+        check_population(manifest, &image.header.facts, self.config.outside)?;
         let fitted = manifest.fit(image.pixels.view());
         let input = manifest.prepare(fitted.pixels.view());
         let took = self.clock.now().saturating_since(begun);

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use baize_core::ports::{Bulk, ObjectViews, Rendering};
-use baize_core::{Fault, Lane};
+use baize_core::{Fault, HeatMap, Lane};
+use baize_imaging::overlay::heat_layer;
 use baize_imaging::{Limits, describe, picture};
 use bytes::Bytes;
 
@@ -52,5 +53,9 @@ impl ObjectViews for Engine {
 
     async fn render(&self, object: Bytes, rendering: Rendering) -> Result<Bytes, Fault> {
         self.viewing(move |limits| picture(&object, limits, &rendering).map(Bytes::from)).await
+    }
+
+    async fn heat_layer(&self, map: HeatMap, rows: u32, columns: u32) -> Result<Bytes, Fault> {
+        self.viewing(move |_| heat_layer(&map, rows, columns).map(Bytes::from)).await
     }
 }

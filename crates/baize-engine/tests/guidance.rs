@@ -7,9 +7,11 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use baize_core::ports::{Door, Intake as _, Reader as _};
-use baize_core::{ErrorCode, Fault, GateLook, Lane, ModelRef, Outcome, SystemClock, Text};
-use baize_engine::{Engine, EngineError, Gatekeeper, Guidance};
-use baize_models::Manifest;
+use baize_core::{
+    ErrorCode, Fault, GateLook, Lane, Language, ModelRef, Outcome, Population, SystemClock, Text,
+};
+use baize_engine::{Engine, EngineConfig, EngineError, Gatekeeper, Guidance, Outside};
+use baize_models::{Familiarity, Manifest};
 use baize_routing::Rules;
 use baize_testkit::ObjectBuilder;
 use common::{Bench, FakeModel, Script, chest, config, manifest, unguided};
@@ -129,6 +131,134 @@ async fn the_gate_decides_and_its_look_is_on_record() {
             "{mood:?}: the model sees what passed, nothing else"
         );
     }
+}
+
+/// The fake model's manifest, guarded, validated on children from an AP view.
+fn paediatric() -> Manifest {
+    let mut file = guarded().file().clone();
+    file.population.from_years = 1.0;
+    file.population.below_years = 6.0;
+    file.population.views = vec!["AP".to_owned()];
+    Manifest::new(file).unwrap()
+}
+
+#[tokio::test]
+async fn who_is_outside_the_validated_population_gets_a_score_in_research_only() {
+    let child = || chest(1).age("004Y").view("AP");
+    let outside = [
+        (chest(2).age("034Y").view("AP"), "the patient's age is outside"),
+        (chest(3).age("004Y").view("PA"), "not validated on PA views"),
+        (chest(4).view("AP").age("").remove((0x0010, 0x0030)), "the patient's age is not known"),
+        (chest(5).age("004Y").view(""), "the view is not stated"),
+    ];
+    for mode in [Outside::Refuse, Outside::Score] {
+        let gate = FakeGate::new(Mood::Pass);
+        let guidance = Guidance {
+            rules: Rules::parse("", "test").unwrap(),
+            gate: Some(Arc::<FakeGate>::clone(&gate) as Arc<dyn Gatekeeper>),
+        };
+        let config = EngineConfig { outside: mode, ..config() };
+        let (ledger, spool, script) = (Arc::default(), Arc::default(), Arc::default());
+        let clock = Arc::new(SystemClock);
+        let bench = Bench::guided(config, paediatric(), guidance, ledger, spool, script, clock).await;
+        bench.engine.warmed_up().await.unwrap();
+        bench.accept(child().build(), Lane::Stat).await.unwrap();
+        for (object, _) in &outside {
+            bench.accept(object.build(), Lane::Stat).await.unwrap();
+        }
+        bench.reported(1 + outside.len()).await;
+        assert!(matches!(
+            bench.ledger.outcome(&child().sop_uid()),
+            Outcome::Analysed { population: Population::Validated, .. }
+        ));
+        for (object, words) in &outside {
+            assert_eq!(bench.ledger.lane(&object.sop_uid()), Lane::Stat, "a refusal lowers nothing");
+            let mut reports = bench.ledger.reports().into_iter();
+            let stored = reports.find(|one| one.instance.sop.as_str() == object.sop_uid()).unwrap();
+            let read = bench.engine.read(object.build(), Lane::Routine).await.unwrap();
+            assert_eq!(read.overlay_png.is_some(), mode == Outside::Score, "{words}");
+            for report in [stored, read.report] {
+                assert!(
+                    report.model.is_some() && report.gate == Some(seen()),
+                    "the gate has looked: {words}"
+                );
+                match (mode, report.outcome) {
+                    (Outside::Refuse, Outcome::Refused(fault)) => {
+                        assert_eq!(fault.code, ErrorCode::OutsidePopulation);
+                        assert!(fault.message.contains(words), "{fault}");
+                    }
+                    (Outside::Score, Outcome::Analysed { population: Population::Outside(why), .. }) => {
+                        assert!(why.en.contains(words), "{}", why.en);
+                    }
+                    (_, outcome) => panic!("{mode:?}, {words}: {outcome:?}"),
+                }
+            }
+        }
+        let asked: usize = bench.script.batches().iter().sum();
+        let expected = if mode == Outside::Score { 1 + 2 * outside.len() } else { 1 };
+        assert_eq!(asked, expected, "{mode:?}: the model sees what it may score, nothing else");
+    }
+}
+
+/// The fake model sees pneumonia in every image, with a probability of 0.75, and its features are 3 and 4.
+#[tokio::test]
+async fn what_the_model_does_not_know_gets_no_calm_answer_and_hides_no_finding() {
+    let known = |mean: f32| Familiarity {
+        model: "fake@1.0.0".to_owned(),
+        weights_sha256: String::new(),
+        images: 100,
+        limit: 2.0,
+        mean: vec![mean, 4.0],
+        deviation: vec![1.0, 1.0],
+    };
+    let threshold = |threshold: f32| {
+        let mut file = manifest().file().clone();
+        file.labels[0].threshold = threshold;
+        Manifest::new(file).unwrap()
+    };
+    // (the features' mean, the threshold, whether the answer is a refusal, caveats)
+    for (mean, cut, refused, count) in
+        [(3.0, 0.9, false, 0), (3.0, 0.5, false, 0), (9.0, 0.9, true, 0), (9.0, 0.5, false, 1)]
+    {
+        let model = FakeModel::new(threshold(cut), Arc::<Script>::default()).knowing(known(mean));
+        let clock = Arc::new(SystemClock);
+        let engine =
+            Engine::start(config(), vec![Box::new(model)], unguided(), "fake".to_owned(), clock, None)
+                .await
+                .unwrap();
+        engine.warmed_up().await.unwrap();
+        let report = engine.read(chest(1).build(), Lane::Stat).await.unwrap().report;
+        match report.outcome {
+            Outcome::Refused(fault) if refused => {
+                assert_eq!(fault.code, ErrorCode::UnfamiliarImage);
+                assert!(fault.message.contains("distance 4.24, at most 2.00"), "{fault}");
+                let told = fault.told(Language::Chinese);
+                assert!(told.starts_with("fake@1.0.0 在该图像中所见"), "{told}");
+            }
+            Outcome::Analysed { findings, caveats, .. } if !refused => {
+                assert_eq!((findings[0].is_positive(), caveats.len()), (cut < 0.75, count));
+                assert!(caveats.iter().all(|one| one.en.contains("4.24") && !one.zh.is_ascii()));
+            }
+            outcome => panic!("{mean} {cut}: {outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_image_shows_is_told_before_whose_it_is() {
+    let gate = FakeGate::new(Mood::Refuse);
+    let guidance = Guidance {
+        rules: Rules::parse("", "test").unwrap(),
+        gate: Some(Arc::<FakeGate>::clone(&gate) as Arc<dyn Gatekeeper>),
+    };
+    let config = EngineConfig { outside: Outside::Refuse, ..config() };
+    let (ledger, spool, script) = (Arc::default(), Arc::default(), Arc::default());
+    let clock = Arc::new(SystemClock);
+    let bench = Bench::guided(config, paediatric(), guidance, ledger, spool, script, clock).await;
+    bench.engine.warmed_up().await.unwrap();
+    let report = bench.engine.read(chest(1).age("034Y").build(), Lane::Stat).await.unwrap().report;
+    let Outcome::Refused(fault) = report.outcome else { panic!("{report:?}") };
+    assert_eq!(fault.code, ErrorCode::WrongContent);
 }
 
 #[tokio::test]

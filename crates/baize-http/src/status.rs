@@ -18,6 +18,7 @@ pub(crate) fn of(code: ErrorCode) -> StatusCode {
         | E::NotRouted
         | E::WrongContent
         | E::UnfamiliarImage
+        | E::OutsidePopulation
         | E::PoorQuality
         | E::NotDicom
         | E::MalformedObject

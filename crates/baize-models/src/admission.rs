@@ -1,6 +1,6 @@
 //! Whether a model may read an image, and whether its figures apply to the patient.
 
-use baize_core::{ErrorCode, Fault, ImageFacts, Population, Text};
+use baize_core::{ErrorCode, Fault, ImageFacts, Language, Population, Text};
 
 use crate::Manifest;
 
@@ -8,7 +8,8 @@ impl Manifest {
     /// Whether the model may read such an image, and whether the patient is one of those it was measured on.
     ///
     /// A body part or view that is not stated is no reason to refuse, because many departments leave them
-    /// empty; but it can't be told then whether the figures apply, so the image counts as outside.
+    /// empty; but it can't be told then whether the figures apply, so the image counts as outside. Where the gate guards
+    /// the model, the pixels tell the body part, and it may be left out.
     ///
     /// # Errors
     /// A fault of class `Refused` whose message names the attribute.
@@ -60,36 +61,67 @@ impl Manifest {
         Ok(self.population(facts))
     }
 
+    /// Refuses an image of a patient on whom the model was not validated, or of whom that is not known.
+    ///
+    /// # Errors
+    /// `OutsidePopulation`, with the reasons. The age itself is not among them: it is patient data.
+    pub fn refuse_outside(&self, facts: &ImageFacts) -> Result<(), Fault> {
+        let reasons: Vec<String> = self.outside(facts).into_iter().map(|reason| reason.en).collect();
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        let message = format!("outside the validated population: {}", reasons.join("; "));
+        Err(Fault::new(ErrorCode::OutsidePopulation, message))
+    }
+
     fn population(&self, facts: &ImageFacts) -> Population {
-        let validated = &self.file().population;
-        let mut reasons: Vec<(String, String)> = Vec::new();
-        match facts.age {
-            None => reasons.push(("患者年龄未知".to_owned(), "the patient's age is not known".to_owned())),
-            Some(age) if age.0 >= validated.from_years && age.0 < validated.below_years => {}
-            // The age itself is patient data and stays out of texts that travel.
-            Some(_) => {
-                reasons.push(("患者年龄不在验证范围内".to_owned(), "the patient's age is outside".to_owned()))
-            }
-        }
-        if stated(facts.body_part.as_deref()).is_none() {
-            reasons.push(("检查部位未注明".to_owned(), "the body part is not stated".to_owned()));
-        }
-        match stated(facts.view.as_deref()) {
-            None => reasons.push(("投照体位未注明".to_owned(), "the view is not stated".to_owned())),
-            Some(view) if validated.views.iter().any(|known| known == view) => {}
-            Some(view) => reasons.push((
-                format!("该模型未在 {view} 位图像上验证"),
-                format!("the model was not validated on {view} views"),
-            )),
-        }
+        let reasons = self.outside(facts);
         if reasons.is_empty() {
             return Population::Validated;
         }
-        let (zh, en): (Vec<String>, Vec<String>) = reasons.into_iter().unzip();
+        let told = |language| reasons.iter().map(|reason| reason.get(language)).collect::<Vec<_>>();
+        let description = &self.file().population.description;
         Population::Outside(Text {
-            zh: format!("超出已验证人群（{}）：{}", validated.description.zh, zh.join("，")),
-            en: format!("Outside the validated population ({}): {}", validated.description.en, en.join(", ")),
+            zh: format!("超出已验证人群（{}）：{}", description.zh, told(Language::Chinese).join("；")),
+            en: format!(
+                "Outside the validated population ({}): {}",
+                description.en,
+                told(Language::English).join("; ")
+            ),
         })
+    }
+
+    /// Why the model's figures do not apply, or why that cannot be told; empty where they apply.
+    fn outside(&self, facts: &ImageFacts) -> Vec<Text> {
+        let validated = &self.file().population;
+        let mut reasons: Vec<Text> = Vec::new();
+        let mut add = |zh: &str, en: &str| reasons.push(Text { zh: zh.to_owned(), en: en.to_owned() });
+        match facts.age {
+            None => add("患者年龄未知", "the patient's age is not known"),
+            Some(age) if age.0 >= validated.from_years && age.0 < validated.below_years => {}
+            // The age itself is patient data and stays out of texts that travel.
+            Some(_) => {
+                let (from, below) = (validated.from_years, validated.below_years);
+                add(
+                    &format!("患者年龄不在已验证范围内（满 {from} 岁至不满 {below} 岁）"),
+                    &format!(
+                        "the patient's age is outside the validated range (from {from} to under {below} years)"
+                    ),
+                );
+            }
+        }
+        if stated(facts.body_part.as_deref()).is_none() && self.content().is_empty() {
+            add("检查部位未注明", "the body part is not stated");
+        }
+        match stated(facts.view.as_deref()) {
+            None => add("投照体位未注明", "the view is not stated"),
+            Some(view) if validated.views.iter().any(|known| known == view) => {}
+            Some(view) => add(
+                &format!("该模型未在 {view} 位图像上验证"),
+                &format!("the model was not validated on {view} views"),
+            ),
+        }
+        reasons
     }
 }
 

@@ -25,8 +25,7 @@ fn the_pixels_stand_in_for_the_body_part_where_a_gate_guards_the_model_and_for_n
     let odd = with(|f| f.body_part = Some("THORAX_PA".to_owned()));
     assert_eq!(guarded.admits(&odd).unwrap_err().code, ErrorCode::WrongBodyPart);
     assert_eq!(unguarded.admits_by_pixels(&odd).unwrap_err().code, ErrorCode::WrongBodyPart);
-    let Ok(Population::Outside(why)) = guarded.admits_by_pixels(&odd) else { panic!("admitted as outside") };
-    assert!(why.en.contains("body part is not stated"), "{}", why.en);
+    assert_eq!(guarded.admits_by_pixels(&odd), Ok(Population::Validated), "the gate tells the body part");
     assert_eq!(guarded.admits_by_pixels(&child()), guarded.admits(&child()));
     for (facts, code) in [
         (with(|f| f.modality = Some("CT".to_owned())), ErrorCode::WrongModality),
@@ -109,7 +108,31 @@ fn every_reason_is_given() {
         f.view = None;
     });
     let Ok(Population::Outside(text)) = manifest().admits(&facts) else { panic!("outside") };
+    let fault = manifest().refuse_outside(&facts).unwrap_err();
     for reason in ["age is not known", "body part is not stated", "view is not stated"] {
-        assert!(text.en.contains(reason), "{text:?}");
+        assert!(text.en.contains(reason) && fault.message.contains(reason), "{text:?} {fault}");
+    }
+}
+
+#[test]
+fn a_refusal_says_in_both_languages_what_the_mark_says() {
+    assert_eq!(manifest().refuse_outside(&child()), Ok(()));
+    let cases = [
+        with(|f| f.age = Some(AgeYears(34.0))),
+        with(|f| f.age = None),
+        with(|f| f.view = None),
+        with(|f| f.body_part = None),
+        with(|f| (f.age, f.view) = (None, Some("PA".into()))),
+    ];
+    for facts in cases {
+        let fault = manifest().refuse_outside(&facts).unwrap_err();
+        assert_eq!(fault.code, ErrorCode::OutsidePopulation);
+        let Ok(Population::Outside(mark)) = manifest().admits(&facts) else { panic!("outside") };
+        for language in [Language::Chinese, Language::English] {
+            let told = fault.told(language);
+            let reasons = |text: &str| text.split_once([':', '：']).unwrap().1.trim().to_owned();
+            assert_eq!(reasons(&told), reasons(mark.get(language)));
+        }
+        assert!(!fault.message.contains("34"), "the age is patient data: {fault}");
     }
 }

@@ -36,6 +36,11 @@ impl Entry {
         Ok(entry)
     }
 
+    /// The version's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file with the weights.
     pub fn weights_path(&self) -> PathBuf {
         self.folder.join(&self.manifest.file().weights)

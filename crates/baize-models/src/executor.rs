@@ -8,7 +8,7 @@ use crate::catalog::Entry;
 use crate::compute::ComputeDevice;
 use crate::networks::Network;
 use crate::saliency::grad_cam;
-use crate::{Manifest, ModelError};
+use crate::{Familiarity, Manifest, ModelError};
 
 /// Images that one pass over the network takes; larger batches are run in parts, to bound memory.
 const LARGEST_PASS: usize = 64;
@@ -21,12 +21,17 @@ pub struct Prediction {
     /// Where the evidence for each label lies: `[labels, h', w']`, 0 to 1, over the model's canvas. See
     /// [`crate::grad_cam`].
     pub heat: Array3<f32>,
+    /// The network's last feature maps, each averaged over the image, unmirrored: what [`Familiarity`] is about.
+    pub features: Vec<f32>,
 }
 
 /// A loaded model. It belongs to one thread at a time.
 pub trait Executor: Send {
     /// What the model is.
     fn manifest(&self) -> &Manifest;
+
+    /// What the model knows, where that is on record beside its weights.
+    fn familiarity(&self) -> Option<&Familiarity>;
 
     /// Reads images `[n, 1, height, width]` of [`Manifest::input_size`], each made by [`Manifest::prepare`]; one
     /// prediction per image, which doesn't depend on the others in the batch.
@@ -43,7 +48,9 @@ pub trait Executor: Send {
 pub fn load(entry: &Entry, device: &ComputeDevice) -> Result<Box<dyn Executor>, ModelError> {
     let origin = entry.weights_path().display().to_string();
     let weights = entry.read_weights()?;
-    Ok(Box::new(BurnExecutor::new(entry.manifest.clone(), weights, &origin, device.device.clone())?))
+    let mut executor = BurnExecutor::new(entry.manifest.clone(), weights, &origin, device.device.clone())?;
+    executor.familiarity = Familiarity::read(entry.folder(), &entry.manifest)?;
+    Ok(Box::new(executor))
 }
 
 /// Loads a model and runs it over a made-up image, as `baize models verify` does.
@@ -72,6 +79,7 @@ struct BurnExecutor {
     network: Network,
     /// The head's weight, `[features, labels]`.
     head: Array2<f32>,
+    familiarity: Option<Familiarity>,
     device: Device,
 }
 
@@ -84,7 +92,7 @@ impl BurnExecutor {
         let head: Vec<f32> = head.into_data().iter::<f32>().collect();
         let head = Array2::from_shape_vec((features, labels), head)
             .map_err(|error| fail(format!("the head has a wrong shape: {error}")))?;
-        Ok(Self { manifest, network, head, device })
+        Ok(Self { manifest, network, head, familiarity: None, device })
     }
 
     /// Feature maps `[n, k, h', w']` and logits `[n, labels]`.
@@ -106,6 +114,7 @@ impl BurnExecutor {
         let shape = [n, channels, height, width];
         let (features, mut logits) = self.forward(images.iter().copied().collect(), shape)?;
         let mut heat = self.heat(&features);
+        let pooled = pooled(&features);
         if self.manifest.file().flip_average {
             let mut mirrored = images;
             mirrored.invert_axis(Axis(3));
@@ -118,7 +127,8 @@ impl BurnExecutor {
                 renormalise(map);
             }
         }
-        logits.outer_iter().zip(heat).map(|(logits, heat)| self.prediction(logits.to_vec(), heat)).collect()
+        let answers = logits.outer_iter().zip(heat).zip(pooled);
+        answers.map(|((logits, heat), features)| self.prediction(logits.to_vec(), heat, features)).collect()
     }
 
     fn heat(&self, features: &Array4<f32>) -> Vec<Array3<f32>> {
@@ -134,7 +144,12 @@ impl BurnExecutor {
         features.outer_iter().map(maps_of).collect()
     }
 
-    fn prediction(&self, logits: Vec<f32>, heat: Array3<f32>) -> Result<Prediction, Fault> {
+    fn prediction(
+        &self,
+        logits: Vec<f32>,
+        heat: Array3<f32>,
+        features: Vec<f32>,
+    ) -> Result<Prediction, Fault> {
         let probabilities: Vec<f32> = logits
             .iter()
             .enumerate()
@@ -144,8 +159,15 @@ impl BurnExecutor {
         if probabilities.iter().any(|probability| !probability.is_finite()) {
             return Err(Fault::new(ErrorCode::InferenceFailed, "the network's answer is not a number"));
         }
-        Ok(Prediction { probabilities, heat })
+        Ok(Prediction { probabilities, heat, features })
     }
+}
+
+/// The mean of every map of every image.
+fn pooled(features: &Array4<f32>) -> Vec<Vec<f32>> {
+    let mean = |map: ArrayView2<'_, f32>| map.mean().unwrap_or(f32::NAN);
+    let of_image = |maps: ndarray::ArrayView3<'_, f32>| maps.outer_iter().map(mean).collect();
+    features.outer_iter().map(of_image).collect()
 }
 
 /// Divides every map by its maximum again.
@@ -166,6 +188,10 @@ fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Fault> {
 impl Executor for BurnExecutor {
     fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    fn familiarity(&self) -> Option<&Familiarity> {
+        self.familiarity.as_ref()
     }
 
     fn run(&mut self, batch: ArrayView4<'_, f32>) -> Result<Vec<Prediction>, Fault> {

@@ -186,7 +186,7 @@ pub struct AcceptsFile {
     pub content: Vec<String>,
 }
 
-/// On whom the figures were measured. An image outside is still scored, and marked.
+/// On whom the figures were measured. An image outside is refused, or in research mode scored and marked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PopulationFile {

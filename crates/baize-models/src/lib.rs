@@ -17,6 +17,7 @@ mod compute;
 mod convert;
 mod error;
 mod executor;
+pub mod familiarity;
 mod folder;
 mod foreign;
 mod format;
@@ -34,6 +35,7 @@ pub use compute::{Compute, ComputeDevice, list_devices};
 pub use convert::convert;
 pub use error::ModelError;
 pub use executor::{Executor, Prediction, load, self_test};
+pub use familiarity::Familiarity;
 pub use format::{
     AcceptsFile, CalibrationFile, ChannelFile, DataFile, FitFile, InputFile, LabelFile, ManifestFile,
     MetricFile, NetworkFile, PopulationFile, RangeFile, TextFile,

@@ -4,6 +4,7 @@
 //! autodiff on the CPU, goes on from its last epoch after a kill, and writes weights, manifest, card and metrics.
 //! [`CxrEvaluation`] is `baize eval cxr`: it measures an installed model through the way that serves (fit,
 //! normalisation, executor, calibration).
+//! [`FamiliarityTraining`] is `baize train familiarity`: what an installed model's features look like on images it knows.
 //! [`GateTraining`] and [`GateEvaluation`] are `baize train gate` and `baize eval gate`: which image shows what.
 //! [`TriageTraining`] is `baize train triage`: it learns acuity, admission and the second reader from labelled visits.
 //! [`TriageEvaluation`] is `baize eval triage`: it measures the triage that serves on visits whose acuity and outcome
@@ -46,7 +47,7 @@ mod validation;
 mod weights;
 
 pub use bootstrap::Interval;
-pub use evaluation::{CxrEvaluation, Evaluation, Subgroup};
+pub use evaluation::{CxrEvaluation, Evaluation, FamiliarityTraining, LabelEvaluation, Movement, Subgroup};
 pub use gate::{GateEvaluation, GateReport, GateTraining};
 pub use metrics::{Bin, Figures};
 pub use training::{CxrTraining, ScreenTraining};

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use baize_triage::Words;
 
 use crate::bootstrap::Interval;
+use crate::evaluation::{Movement, change_name};
 use crate::metrics::Bin;
 
 /// Side of the plotting area, in SVG units.
@@ -23,13 +24,17 @@ pub(crate) const GREY: &str = "#59636e";
 pub(crate) const LINE: &str = "#d1d9e0";
 const BLUE: &str = "#0969da";
 
-/// The ROC curve through points (1 - specificity, sensitivity).
-pub(crate) fn roc(points: &[(f64, f64)], auc: Option<Interval>) -> String {
-    let area = auc.map_or_else(String::new, |i| format!(" AUC {:.3} ({:.3}–{:.3})", i.value, i.low, i.high));
-    let title = Words::new(format!("受试者工作特征曲线{area}"), format!("ROC{area}"));
+/// The ROC curve through points (1 - specificity, sensitivity). What it is about stands in the title.
+pub(crate) fn roc(about: &Words, points: &[(f64, f64)], auc: Option<Interval>) -> String {
+    let title = Words::new(format!("受试者工作特征（ROC）曲线：{}", about.zh), format!("ROC: {}", about.en));
     let across = Words::new("1 − 特异度", "1 − specificity");
     let up = Words::new("灵敏度", "sensitivity");
-    frame(&title, &across, &up, &polyline(points, BLUE, 2.0))
+    let mut body = polyline(points, BLUE, 2.0);
+    if let Some(Interval { value, low, high }) = auc {
+        let area = format!("AUC {value:.3} ({low:.3}–{high:.3})");
+        body.push_str(&text(LEFT + SIDE - 12.0, TOP + SIDE - 16.0, "text-anchor=\"end\"", &area));
+    }
+    frame(&title, &across, &up, &body)
 }
 
 /// Observed frequency over mean probability, with a disc per bin whose area grows with its cases. What it is about
@@ -159,4 +164,61 @@ pub(crate) fn counts<const N: usize>(about: &str, classes: &[&str; N], counts: &
     body.push_str(&text(left + side / 2.0, top + side + 26.0, &quiet, axes));
     let title = Words::new(format!("混淆矩阵：{about}"), format!("Confusion: {about}"));
     document(left + side + 60.0, top + side + 46.0, &title, &body)
+}
+
+/// How far changes of the images move the score: for each the mean, the 95th percentile and the largest difference. What
+/// it is about stands in the title.
+pub(crate) fn movements(about: &Words, movements: &[Movement]) -> String {
+    let (left, step, long) = (170.0, 44.0, 330.0);
+    let most = movements.iter().map(|one| one.max).fold(0.0, f64::max);
+    let end = axis_end(most);
+    let at = |value: f64| left + value / end * long;
+    let bottom = TOP + step * movements.len() as f64;
+    let mut body = String::new();
+    for tick in 0..=4 {
+        let value = end * f64::from(tick) / 4.0;
+        body.push_str(&line((at(value), TOP), (at(value), bottom), LINE, 1.0));
+        let quiet = format!("fill=\"{GREY}\" text-anchor=\"middle\"");
+        body.push_str(&text(at(value), bottom + 18.0, &quiet, &short(value)));
+    }
+    let small = format!("font-size=\"11\" fill=\"{GREY}\"");
+    for (row, one) in movements.iter().enumerate() {
+        let middle = TOP + step * (row as f64 + 0.5);
+        let name = change_name(&one.change);
+        body.push_str(&text(left - 12.0, middle - 2.0, "text-anchor=\"end\"", &name.en));
+        body.push_str(&text(left - 12.0, middle + 13.0, &format!("{small} text-anchor=\"end\""), &name.zh));
+        body.push_str(&line((at(0.0), middle), (at(one.max), middle), LINE, 3.0));
+        body.push_str(&line((at(0.0), middle), (at(one.p95), middle), BLUE, 7.0));
+        body.push_str(&line((at(one.max), middle - 6.0), (at(one.max), middle + 6.0), GREY, 1.5));
+        body.push_str(&line((at(one.mean), middle - 8.0), (at(one.mean), middle + 8.0), INK, 2.0));
+        body.push_str(&text(left + long + 16.0, middle + 4.0, "", &format!("{:.2} %", one.flipped * 100.0)));
+    }
+    body.push_str(&text(left + long + 16.0, TOP - 8.0, &small, "flipped / 判断改变"));
+    let centre = format!("{small} text-anchor=\"middle\"");
+    let legend = [
+        "difference of the score / 分数差异",
+        "line: mean, bar: 95th percentile, tick: largest / 竖线：均值，条：第 95 百分位，短线：最大值",
+    ];
+    for (row, words) in legend.iter().enumerate() {
+        body.push_str(&text(left + long / 2.0 - 20.0, bottom + 40.0 + 18.0 * row as f64, &centre, words));
+    }
+    let title = Words::new(format!("重测稳定性：{}", about.zh), format!("Test-retest: {}", about.en));
+    document(left + long + 130.0, bottom + 76.0, &title, &body)
+}
+
+/// A round number that is at least the largest value, for the end of an axis.
+fn axis_end(most: f64) -> f64 {
+    [0.004, 0.01, 0.02, 0.04, 0.1, 0.2, 0.4].into_iter().find(|end| *end >= most).unwrap_or(1.0)
+}
+
+/// A number without zeros at its end.
+fn short(value: f64) -> String {
+    let written = format!("{value:.4}");
+    written.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn line((x1, y1): (f64, f64), (x2, y2): (f64, f64), colour: &str, width: f64) -> String {
+    format!(
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n"
+    )
 }

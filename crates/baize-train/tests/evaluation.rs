@@ -1,6 +1,6 @@
 //! `baize eval cxr` with the shipped model over drawn images.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where a step fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where a step fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn entry() -> Entry {
 /// Twelve images of eight patients with their label file.
 fn images() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let mut csv = "path,pneumonia,patient,kind,view\n".to_owned();
+    let mut csv = "path,pneumonia,patient,kind,view,age,sick\n".to_owned();
     for index in 0..12u32 {
         let positive = index % 3 == 0;
         let name = format!("{index}.{}", if index % 2 == 0 { "png" } else { "jpeg" });
@@ -26,17 +26,23 @@ fn images() -> tempfile::TempDir {
         });
         image.save(folder.path().join(&name)).unwrap();
         let kind = if positive { "viral" } else { "" };
-        csv += &format!("{name},{},p{},{kind},AP\n", u8::from(positive), index / 2 * 2 % 16);
+        let (truth, patient, sick) = (u8::from(positive), index / 2 * 2 % 16, u8::from(index % 2 == 0));
+        csv += &format!("{name},{truth},p{patient},{kind},AP,{},{sick}\n", 2 + index / 6 * 30);
     }
+    // A DICOM object is decoded as the server does; this one says nothing of the truth.
+    fs::write(folder.path().join("12.dcm"), baize_testkit::ObjectBuilder::chest(3).size(96, 96).build())
+        .unwrap();
+    csv += "12.dcm,,p12,,AP,,1\n";
     fs::write(folder.path().join("labels.csv"), csv).unwrap();
     folder
 }
 
-fn evaluate(folder: &Path, label: &str) -> anyhow::Result<Evaluation> {
+fn evaluate(folder: &Path, label: Option<&str>) -> anyhow::Result<Evaluation> {
     let evaluation = CxrEvaluation {
         manifest: folder.join("labels.csv"),
         root: folder.to_owned(),
-        label: label.to_owned(),
+        label: label.map(str::to_owned),
+        retest: true,
         out: folder.join("report"),
     };
     evaluation.run(&entry(), &Compute::Cpu.resolve()?)
@@ -45,46 +51,78 @@ fn evaluate(folder: &Path, label: &str) -> anyhow::Result<Evaluation> {
 #[test]
 fn the_report_has_figures_subgroups_and_diagrams() {
     let folder = images();
-    let evaluation = evaluate(folder.path(), "pneumonia").unwrap();
-    assert_eq!((evaluation.overall.images, evaluation.overall.positives), (12, 4));
-    assert!(evaluation.overall.auc.is_some());
+    let evaluation = evaluate(folder.path(), None).unwrap();
+    let [label] = &evaluation.labels[..] else { panic!("one label: {evaluation}") };
+    assert_eq!((evaluation.images, label.overall.images, label.overall.positives), (13, 12, 4));
+    assert!(label.overall.auc.is_some());
     let groups: Vec<_> =
-        evaluation.subgroups.iter().map(|one| (one.column.as_str(), one.value.as_str())).collect();
-    assert_eq!(groups, [("kind", "viral"), ("view", "AP")]);
-    assert_eq!(evaluation.subgroups[0].figures.auc, None, "all of them are positive");
-    assert_eq!(evaluation.subgroups[1].figures, evaluation.overall);
+        label.subgroups.iter().map(|one| (one.column.as_str(), one.value.as_str())).collect();
+    assert_eq!(groups, [("age_group", "1-5"), ("age_group", "18-64"), ("view", "AP"), ("kind", "viral")]);
+    assert_eq!(label.subgroups[3].figures.auc, None, "all of them are positive");
+    assert_eq!(label.subgroups[2].figures, label.overall);
     let threshold = f64::from(entry().manifest.labels()[0].threshold);
-    assert_eq!(evaluation.threshold, threshold);
+    assert_eq!(label.threshold, threshold);
+
+    // Twelve images without and one with an object to write anew, under every change.
+    let retest: Vec<_> = label.retest.iter().map(|one| (one.change.as_str(), one.images)).collect();
+    let expected = [
+        ("jpeg-50", 13),
+        ("jpeg-70", 13),
+        ("jpeg-90", 13),
+        ("shift", 52),
+        ("window-centre", 26),
+        ("window-width", 26),
+        ("transfer-syntax", 1),
+    ];
+    assert_eq!(retest, expected);
+    let syntax = label.retest.last().unwrap();
+    assert_eq!((syntax.max, syntax.flipped), (0.0, 0.0), "another encoding is the same image");
+    assert!(label.retest[0].max > 0.0 && label.retest.iter().all(|one| one.mean <= one.max));
 
     let table = evaluation.to_string();
-    assert!(table.contains("cxr-pneumonia-paed@0.1.0") && table.contains("kind viral"), "{table}");
-    let report: PathBuf = folder.path().join("report");
+    for words in ["cxr-pneumonia-paed@0.1.0", "kind viral", "JPEG quality 50", "evaluation.json"] {
+        assert!(table.contains(words), "{words}: {table}");
+    }
+    let report: PathBuf = folder.path().join("report/cxr-pneumonia-paed-0.1.0");
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(report.join("evaluation.json")).unwrap()).unwrap();
-    assert_eq!(json["overall"]["images"], 12);
-    for name in ["roc.svg", "reliability.svg"] {
+    assert_eq!(json["labels"][0]["overall"]["images"], 12);
+    assert_eq!(json["labels"][0]["column"], "pneumonia");
+    for name in ["roc-pneumonia.svg", "reliability-pneumonia.svg", "retest-pneumonia.svg"] {
         let svg = fs::read_to_string(report.join(name)).unwrap();
         assert!(
             svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"),
             "{name}"
         );
     }
-    assert_eq!(
-        evaluate(folder.path(), "pneumonia").unwrap(),
-        evaluation,
-        "the same images, the same figures"
-    );
+    assert_eq!(evaluation.files.len(), 4);
+    assert_eq!(evaluate(folder.path(), None).unwrap(), evaluation, "the same images, the same figures");
+    // A model with one label is measured against whatever column is named.
+    let other = evaluate(folder.path(), Some("sick")).unwrap();
+    assert_eq!((other.labels[0].column.as_str(), other.labels[0].overall.images), ("sick", 13));
 }
 
 #[test]
 fn what_is_missing_is_named_and_never_skipped() {
     let folder = images();
-    let error = format!("{:#}", evaluate(folder.path(), "effusion").unwrap_err());
-    assert!(error.contains("no column effusion"), "{error}");
+    let error = format!("{:#}", evaluate(folder.path(), Some("effusion")).unwrap_err());
+    assert!(error.contains("no column effusion") && error.contains("pneumonia"), "{error}");
+    let csv = fs::read_to_string(folder.path().join("labels.csv")).unwrap();
+    fs::write(folder.path().join("labels.csv"), csv.replace("pneumonia", "flu")).unwrap();
+    let error = format!("{:#}", evaluate(folder.path(), None).unwrap_err());
+    assert!(error.contains("are called pneumonia; there are: path, flu"), "{error}");
+    fs::write(folder.path().join("labels.csv"), csv.replace("0.png,1", "0.png,maybe")).unwrap();
+    let error = format!("{:#}", evaluate(folder.path(), None).unwrap_err());
+    assert!(error.contains("0.png: pneumonia: must be 0, 1 or empty, not 'maybe'"), "{error}");
+    fs::write(folder.path().join("labels.csv"), csv).unwrap();
     fs::remove_file(folder.path().join("4.png")).unwrap();
-    let error = format!("{:#}", evaluate(folder.path(), "pneumonia").unwrap_err());
+    let error = format!("{:#}", evaluate(folder.path(), None).unwrap_err());
     assert!(error.contains("4.png is not in the data"), "{error}");
     fs::write(folder.path().join("4.png"), b"no image").unwrap();
-    let error = format!("{:#}", evaluate(folder.path(), "pneumonia").unwrap_err());
+    let error = format!("{:#}", evaluate(folder.path(), None).unwrap_err());
     assert!(error.contains("cannot read 4.png"), "{error}");
+    let object = baize_testkit::ObjectBuilder::chest(3).frames(2).build();
+    fs::write(folder.path().join("4.png"), object).unwrap();
+    let error = format!("{:#}", evaluate(folder.path(), None).unwrap_err());
+    assert!(error.contains("cannot read 4.png") && error.contains("multi_frame"), "{error}");
 }

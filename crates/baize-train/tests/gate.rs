@@ -41,12 +41,19 @@ fn data(folder: &Path) {
     let name = |source: &str, copy: u32| format!("{source}/{copy}.png");
     for (source, tar, csv, head, row) in [
         ("kermany", "kermany_train.tar", "kermany_train.csv", "path,pneumonia,patient", ",0,n"),
-        ("nih", "nih_adult_trainval.tar", "nih_adult_trainval.csv", "path,split,patient", ",SPLIT,n"),
+        (
+            "nih",
+            "nih_adult_trainval.tar",
+            "nih_adult_trainval.csv",
+            "path,split,view,patient",
+            ",SPLIT,VIEW,n",
+        ),
     ] {
         archive(&folder.join(tar), (0..10).map(|copy| (name(source, copy), picture(3, copy + 20))));
         let row = |copy: u32| {
             let split = if copy < 2 { "val" } else { "train" };
-            format!("{}{}{copy}", name(source, copy), row.replace("SPLIT", split))
+            let view = if copy % 2 == 0 { "PA" } else { "AP" };
+            format!("{}{}{copy}", name(source, copy), row.replace("SPLIT", split).replace("VIEW", view))
         };
         fs::write(folder.join(csv), format!("{head}\n{}\n", (0..10).map(row).collect::<Vec<_>>().join("\n")))
             .unwrap();
@@ -61,7 +68,7 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     let training =
         GateTraining { data: folder.path().to_owned(), out: out.clone(), epochs: 1, images: 128, seed: 5 };
     let version = training.run().unwrap();
-    assert_eq!(version, out.join("gate").join("0.1.0"));
+    assert_eq!(version, out.join("gate").join("0.2.0"));
     let gate = load(&version).unwrap();
     self_test(&gate).unwrap();
     let manifest = gate.manifest();
@@ -76,6 +83,7 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     let metrics: serde_json::Value =
         serde_json::from_slice(&fs::read(version.join("metrics.json")).unwrap()).unwrap();
     assert_eq!(metrics["history"].as_array().unwrap().len(), 1);
+    assert_eq!(metrics["view"]["accuracy"]["images"], 2, "the view is measured on what was held back");
 
     // The checkpoint is still there: running again trains nothing and writes the same weights.
     let sha256 = manifest.sha256.clone();
@@ -100,16 +108,24 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     assert_eq!(report.figures.len(), 3, "all, x and y");
     let all = &report.figures[0];
     assert_eq!((all.accuracy.images, all.passed.images, all.refused.images), (4, 1, 3));
+    assert_eq!(report.refusals.get("multi_frame"), Some(&1));
     let table = report.to_string();
     assert!(table.contains("gate@0.1.0") && table.contains("other images refused"), "{table}");
-    let written = fs::read_to_string(folder.path().join("report/evaluation.json")).unwrap();
+    let written = fs::read_to_string(folder.path().join("report/gate-0.2.0/evaluation.json")).unwrap();
     let written: serde_json::Value = serde_json::from_str(&written).unwrap();
     let confusion = written["confusion"].as_array().unwrap();
     let counted: u64 =
         confusion.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(counted, 4);
-    let svg = fs::read_to_string(folder.path().join("report/confusion.svg")).unwrap();
+    let svg = fs::read_to_string(folder.path().join("report/gate-0.2.0/confusion.svg")).unwrap();
     assert!(svg.contains("混淆矩阵") && svg.contains("chest-radiograph"));
+
+    // MedNIST's own names, and no image that is something else: then that is no possible answer.
+    let mednist = evaluate("a.png,CXR,x\nb.png,Hand,y\nc.png,headct,y\n").unwrap();
+    let written = serde_json::to_value(&mednist).unwrap();
+    let other = |row: &serde_json::Value| row[6].as_u64().unwrap();
+    assert_eq!(written["confusion"].as_array().unwrap().iter().map(other).sum::<u64>(), 0);
+    assert_eq!(mednist.figures[0].accuracy.images, 3);
 
     for (rows, words) in [
         ("a.png,knee,\n", "has the class 'knee'"),

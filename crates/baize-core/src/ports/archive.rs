@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::SpoolKey;
-use crate::{Fault, InstanceIdentity, SeriesUid, SopUid, StudyUid};
+use crate::{Fault, HeatMap, InstanceIdentity, SeriesUid, SopUid, StudyUid};
 
 /// What a search returns one row for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -220,4 +220,11 @@ pub trait ObjectViews: Send + Sync {
     /// # Errors
     /// A fault of class `Unreadable`, `Refused` (not a kind of image that can be shown) or `Overload`.
     async fn render(&self, object: Bytes, rendering: Rendering) -> Result<Bytes, Fault>;
+
+    /// A heat map as a PNG with transparency that covers exactly the stored image of so many rows and columns, its
+    /// longer side at most 1024 pixels.
+    ///
+    /// # Errors
+    /// `Internal`, or a fault of class `Overload`.
+    async fn heat_layer(&self, map: HeatMap, rows: u32, columns: u32) -> Result<Bytes, Fault>;
 }

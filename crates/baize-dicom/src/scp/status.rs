@@ -107,6 +107,7 @@ mod tests {
             ErrorCode::NotRouted => 0xC000,
             ErrorCode::WrongContent => 0xC000,
             ErrorCode::UnfamiliarImage => 0xC000,
+            ErrorCode::OutsidePopulation => 0xC000,
             ErrorCode::PoorQuality => 0xC000,
             ErrorCode::NotDicom => 0xC000,
             ErrorCode::MalformedObject => 0xC000,

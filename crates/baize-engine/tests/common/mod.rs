@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use baize_core::ports::{Acceptance, Door, Intake as _};
 use baize_core::{Clock, Fault, Lane, SystemClock};
-use baize_engine::{Due, Engine, EngineConfig, Guidance, Storage};
+use baize_engine::{Due, Engine, EngineConfig, Guidance, Outside, Storage};
 use baize_models::Manifest;
 use baize_routing::Rules;
 use baize_sched::Bucket;
@@ -40,6 +40,7 @@ pub(crate) fn config() -> EngineConfig {
             urgent: Duration::from_secs(600),
             routine: Duration::from_secs(7200),
         },
+        outside: Outside::Score,
         drain_timeout: Duration::from_secs(60),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 
 use baize_core::{ErrorCode, Fault};
-use baize_models::{Executor, Manifest, Prediction};
+use baize_models::{Executor, Familiarity, Manifest, Prediction};
 use ndarray::{Array3, ArrayView2, ArrayView4, Axis};
 
 /// The probability that [`FakeModel`] gives every image.
@@ -63,12 +63,18 @@ impl Script {
 /// Finds the same in every image, and panics on a poison image.
 pub(crate) struct FakeModel {
     manifest: Manifest,
+    familiarity: Option<Familiarity>,
     script: Arc<Script>,
 }
 
 impl FakeModel {
     pub(crate) fn new(manifest: Manifest, script: Arc<Script>) -> Self {
-        Self { manifest, script }
+        Self { manifest, familiarity: None, script }
+    }
+
+    /// The same where this is what the model knows.
+    pub(crate) fn knowing(self, familiarity: Familiarity) -> Self {
+        Self { familiarity: Some(familiarity), ..self }
     }
 }
 
@@ -85,6 +91,10 @@ fn is_poison(image: ArrayView2<'_, f32>) -> bool {
 impl Executor for FakeModel {
     fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    fn familiarity(&self) -> Option<&Familiarity> {
+        self.familiarity.as_ref()
     }
 
     fn run(&mut self, batch: ArrayView4<'_, f32>) -> Result<Vec<Prediction>, Fault> {
@@ -113,6 +123,7 @@ impl Executor for FakeModel {
         let labels = self.manifest.labels().len();
         let predict = || Prediction {
             probabilities: vec![PROBABILITY; labels],
+            features: vec![3.0, 4.0],
             heat: Array3::from_shape_fn((labels, 4, 4), |(_, row, column)| {
                 f32::from(u8::from(row == column))
             }),
@@ -126,36 +137,4 @@ pub(crate) fn manifest() -> Manifest {
     Manifest::parse(MANIFEST, "a test").unwrap()
 }
 
-const MANIFEST: &str = r#"
-id = "fake"
-version = "1.0.0"
-weights = "none.bpk"
-sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-created_by = "a test"
-license = "Apache-2.0"
-intended_use = { zh = "测试", en = "Tests" }
-network = { kind = "residual-cnn", stem = 4, widths = [4], blocks = [1] }
-flip_average = false
-input = { height = 32, width = 32, normalisation = { low_percentile = 1.0, high_percentile = 99.0, centre = 0.7, margin = 0.25 } }
-calibration = { temperature = 1.0 }
-training_data = []
-metrics = []
-
-[[labels]]
-scheme = "SCT"
-value = "233604007"
-meaning = { zh = "肺炎", en = "Pneumonia" }
-threshold = 0.5
-
-[accepts]
-modalities = ["CR", "DX"]
-body_parts = ["CHEST"]
-views = ["AP", "PA"]
-min_side = 16
-
-[population]
-description = { zh = "测试图像", en = "test images" }
-from_years = 0.0
-below_years = 200.0
-views = ["AP", "PA"]
-"#;
+const MANIFEST: &str = include_str!("fake.toml");

@@ -82,6 +82,7 @@ pub(crate) fn groups() -> Vec<(Group, Routes)> {
             group()
                 .routes(routes!(findings::of_study))
                 .routes(routes!(heat::heat))
+                .routes(routes!(heat::heat_picture))
                 .routes(routes!(reviews::of_image)),
         ),
         (

@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &str, Option<&[Role]>)] = {
         ("GET", "/v1/studies/1.2", ALL),
         ("GET", "/v1/studies/1.2/findings", ALL),
         ("GET", "/v1/studies/1.2/instances/1.2.1/heat.json", ALL),
+        ("GET", "/v1/studies/1.2/instances/1.2.1/heat.png", ALL),
         ("GET", "/v1/studies/1.2/instances/1.2.1/overlay.png", Some(&[Radiologist, Integrator, Admin])),
         ("GET", "/v1/studies/1.2/instances/1.2.1/reviews", ALL),
         ("POST", "/v1/studies/1.2/instances/1.2.1/reviews", Some(&[Radiologist, Admin])),

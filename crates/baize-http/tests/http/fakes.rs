@@ -417,6 +417,10 @@ impl ObjectViews for World {
     async fn render(&self, _: Bytes, rendering: Rendering) -> Result<Bytes, Fault> {
         Ok(Bytes::from(format!("{rendering:?}")))
     }
+
+    async fn heat_layer(&self, map: HeatMap, rows: u32, columns: u32) -> Result<Bytes, Fault> {
+        Ok(Bytes::from(format!("{:?} on {rows} by {columns}", map.values())))
+    }
 }
 
 impl Events for World {

@@ -79,6 +79,7 @@ fn the_routes_are_these() {
         ("GET", "/v1/studies/{study}"),
         ("GET", "/v1/studies/{study}/findings"),
         ("GET", "/v1/studies/{study}/instances/{sop}/heat.json"),
+        ("GET", "/v1/studies/{study}/instances/{sop}/heat.png"),
         ("GET", "/v1/studies/{study}/instances/{sop}/overlay.png"),
         ("GET", "/v1/studies/{study}/instances/{sop}/reviews"),
         ("GET", "/v1/triage/assessments/{id}"),

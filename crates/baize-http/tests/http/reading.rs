@@ -184,10 +184,17 @@ async fn the_link_in_a_finding_leads_to_its_heat_map() {
     // As text: 0.1 must not come out as the double nearest to the float.
     let said: serde_json::Value = serde_json::from_slice(&map.body).unwrap();
     assert_eq!(said.to_string(), expected.to_string());
-    let path = |sop: &str, query: &str| format!("/v1/studies/1.2/instances/{sop}/heat.json{query}");
-    assert_eq!(app.get(&path("1.2.1", "")).await.status, 200);
-    for (sop, query) in [("1.2.1", "?code=SCT:1"), ("1.2.2", ""), ("1.2.5", ""), ("7.7", "")] {
-        app.get(&path(sop, query)).await.problem(404, "not_found");
+    let picture = app.get(&link.replace("heat.json", "heat.png")).await;
+    assert_eq!(picture.status, 200);
+    assert_eq!(picture.header("content-type"), "image/png");
+    let drawn = String::from_utf8_lossy(&picture.body).into_owned();
+    assert!(drawn.starts_with("[0.0, 0.25, 1.0, 0.5, 0.1, 0.0] on "), "{drawn}");
+    for form in ["json", "png"] {
+        let path = |sop: &str, query: &str| format!("/v1/studies/1.2/instances/{sop}/heat.{form}{query}");
+        assert_eq!(app.get(&path("1.2.1", "")).await.status, 200);
+        for (sop, query) in [("1.2.1", "?code=SCT:1"), ("1.2.2", ""), ("1.2.5", ""), ("7.7", "")] {
+            app.get(&path(sop, query)).await.problem(404, "not_found");
+        }
     }
 }
 

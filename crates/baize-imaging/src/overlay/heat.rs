@@ -13,11 +13,16 @@ const MOST: f32 = 0.55;
 /// The heat at a point of the image, given as fractions of its width and height; bilinear between the centres
 /// of the cells.
 pub(super) fn at(heat: ArrayView2<'_, f32>, placement: &Placement, x: f32, y: f32) -> f32 {
-    let (rows, columns) = heat.dim();
-    if rows == 0 || columns == 0 {
+    if heat.is_empty() {
         return 0.0;
     }
-    let Some((x, y)) = placement.on_canvas(x, y) else { return 0.0 };
+    placement.on_canvas(x, y).map_or(0.0, |(x, y)| between(heat, x, y))
+}
+
+/// The heat at a point of the map, given as fractions of its width and height; bilinear between the centres of the
+/// cells. The map must not be empty.
+pub(super) fn between(heat: ArrayView2<'_, f32>, x: f32, y: f32) -> f32 {
+    let (rows, columns) = heat.dim();
     let axis = |fraction: f32, cells: usize| {
         let position = (fraction * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
         let first = position.floor() as usize;
@@ -47,16 +52,26 @@ impl ColorMap {
 
     /// A pixel of the image under a colour as strong as the heat.
     pub(super) fn blend(&self, brightness: f32, heat: f32) -> Color {
+        let (color, cover) = self.color(heat);
+        color.map(|channel| byte(brightness * (1.0 - cover) + channel * cover))
+    }
+
+    /// The colour alone: red, green, blue and how much it covers.
+    pub(super) fn layer(&self, heat: f32) -> [u8; 4] {
+        let ([red, green, blue], cover) = self.color(heat);
+        [byte(red), byte(green), byte(blue), byte(cover)]
+    }
+
+    fn color(&self, heat: f32) -> ([f32; 3], f32) {
         // Heat that is no number is no heat.
         let heat = if heat.is_nan() { 0.0 } else { heat };
         let strength = ((heat - FLOOR) / (1.0 - FLOOR)).clamp(0.0, 1.0);
-        let cover = MOST * strength * (2.0 - strength);
-        let color = self.0[(strength * 255.0) as usize];
-        color.map(|channel| {
-            let mixed = brightness * (1.0 - cover) + channel * cover;
-            (mixed.clamp(0.0, 1.0) * 255.0).round() as u8
-        })
+        (self.0[(strength * 255.0) as usize], MOST * strength * (2.0 - strength))
     }
+}
+
+fn byte(value: f32) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
 /// B. Ottosson, "A perceptual color space for image processing", 2020.

@@ -4,6 +4,7 @@
 //! Nothing of the patient is written into it.
 
 mod heat;
+mod layer;
 mod paint;
 
 use baize_core::{ErrorCode, Fault, PixelBox};
@@ -13,6 +14,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::fit::resize;
 use crate::{Image, Placement};
+pub use layer::heat_layer;
 use paint::{Canvas, Color, Letters};
 
 /// The longer side of the image in the picture, in pixels: at most this.

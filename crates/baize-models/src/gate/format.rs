@@ -103,6 +103,8 @@ pub struct QualityFile {
     pub field: f32,
     /// From this many pen strokes in ten thousand pixels on there seems to be text.
     pub strokes: f32,
+    /// Below this correlation with the average chest radiograph part of the chest may be cut off: a caveat.
+    pub framing: f32,
     /// Below this correlation with the average chest radiograph light and dark are taken to be swapped.
     pub inverted: f32,
 }

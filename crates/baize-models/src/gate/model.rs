@@ -49,8 +49,16 @@ pub struct Look {
 impl Look {
     /// The likeliest class.
     pub fn best(&self) -> usize {
-        let by_probability = |(_, a): &(usize, &f32), (_, b): &(usize, &f32)| a.total_cmp(b);
-        self.probabilities.iter().enumerate().max_by(by_probability).map_or(0, |(class, _)| class)
+        let every: Vec<usize> = (0..self.probabilities.len()).collect();
+        self.best_of(&every)
+    }
+
+    /// The likeliest of some classes.
+    pub fn best_of(&self, classes: &[usize]) -> usize {
+        let probability =
+            |class: &usize| self.probabilities.get(*class).copied().unwrap_or(f32::NEG_INFINITY);
+        let by_probability = |a: &&usize, b: &&usize| probability(a).total_cmp(&probability(b));
+        classes.iter().max_by(by_probability).copied().unwrap_or(0)
     }
 }
 
@@ -270,7 +278,16 @@ impl Gate {
                      Presentation LUT Shape (2050,0020)",
                 ));
             }
-            return Ok(look.quality.caveats(quality));
+            let mut caveats = look.quality.caveats(quality);
+            if look.likeness < quality.framing {
+                caveats.push(Text {
+                    zh: "图像取景与完整胸片差异较大，部分胸部可能被裁切，可能影响结果".to_owned(),
+                    en: "The framing differs much from that of a whole chest: part of it may be cut off, which may \
+                         affect the result"
+                        .to_owned(),
+                });
+            }
+            return Ok(caveats);
         }
         let seen = self.record(look);
         let by = format!("{}, probability {:.2}", seen.gate, seen.probability);

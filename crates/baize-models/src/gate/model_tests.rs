@@ -34,6 +34,7 @@ fn manifest() -> GateManifestFile {
             black: 0.5,
             field: 0.3,
             strokes: 1.0,
+            framing: 0.2,
             inverted: -0.2,
         },
         training_data: Vec::new(),
@@ -92,6 +93,10 @@ fn what_the_pixels_show_decides() {
     check(look([0.5, 0.45, 0.05]), Err((ErrorCode::UnfamiliarImage, "gate@0.1.0, probability 0.50")));
     let far = Look { distances: vec![3.5, 1.0, 1.0], ..chest.clone() };
     check(far, Err((ErrorCode::UnfamiliarImage, "chest radiograph")));
+    let cut_off = Look { likeness: 0.1, ..chest.clone() };
+    check(cut_off.clone(), Ok(1));
+    let caveats = gate.admit(&cut_off, &wanted).unwrap();
+    assert!(caveats[0].en.contains("cut off") && caveats[0].zh.contains("裁切"), "{caveats:?}");
     let swapped = Look { likeness: -0.5, ..chest.clone() };
     check(swapped, Err((ErrorCode::PoorQuality, "Photometric Interpretation")));
     let blank = Look { quality: Quality { contrast: 0.0, ..fine() }, ..chest };

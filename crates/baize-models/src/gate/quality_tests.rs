@@ -11,6 +11,7 @@ fn limits() -> QualityFile {
         black: 0.5,
         field: 0.3,
         strokes: 1.0,
+        framing: 0.2,
         inverted: -0.2,
     }
 }

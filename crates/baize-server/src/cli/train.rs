@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use baize_models::{Catalog, Compute, gate};
 use baize_train::{
-    CxrEvaluation, CxrTraining, GateEvaluation, GateTraining, ScreenTraining, TriageEvaluation,
-    TriageTraining,
+    CxrEvaluation, CxrTraining, FamiliarityTraining, GateEvaluation, GateTraining, ScreenTraining,
+    TriageEvaluation, TriageTraining,
 };
 use clap::{Args, Subcommand};
 
@@ -27,6 +27,16 @@ enum TrainWhat {
     Cxr(CxrTraining),
     /// The screen for chest radiographs of adults.
     Screen(ScreenTraining),
+    /// What an installed model knows, so that the server can tell an image that is far from it.
+    Familiarity {
+        #[command(flatten)]
+        training: FamiliarityTraining,
+        #[command(flatten)]
+        configuration: ConfigurationFlags,
+        /// The model, as "id" (its newest version) or "id@version".
+        #[arg(long, default_value = "cxr-pneumonia-paed")]
+        model: String,
+    },
     /// The gate, which tells from the pixels what an image shows.
     Gate(GateTraining),
     /// The triage model: acuity, admission and the second reader.
@@ -41,6 +51,14 @@ impl Train {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         telemetry::install(&Log::default())?;
         match self.what {
+            TrainWhat::Familiarity { training, configuration, model } => {
+                let config = configuration.load()?;
+                let catalog = Catalog::open(&config.models.weights_dir)?;
+                let device = config.engine.compute.parse::<Compute>()?.resolve()?;
+                for entry in wiring::enabled_models(&catalog, &[model])? {
+                    say(&training.run(entry, &device)?.display().to_string());
+                }
+            }
             TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Screen(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Gate(training) => say(&training.run()?.display().to_string()),

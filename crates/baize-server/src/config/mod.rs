@@ -328,6 +328,7 @@ pub(crate) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Engine {
     pub compute: String,
+    pub research_mode: bool,
     pub decode_threads: usize,
     pub max_jobs: usize,
     pub decoded_budget_mib: u64,
@@ -452,6 +453,7 @@ impl Default for Engine {
     fn default() -> Self {
         Self {
             compute: "auto".into(),
+            research_mode: false,
             decode_threads: 2,
             max_jobs: 256,
             decoded_budget_mib: 1024,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use baize_core::SystemClock;
-use baize_engine::{Due, Engine, EngineConfig, Patience, Storage};
+use baize_engine::{Due, Engine, EngineConfig, Outside, Patience, Storage};
 use baize_models::{Catalog, Compute, Entry};
 use baize_sched::Bucket;
 
@@ -107,6 +107,7 @@ fn settings(config: &Config) -> anyhow::Result<EngineConfig> {
             urgent: Duration::from_secs(config.lanes.urgent_seconds),
             routine: Duration::from_secs(config.lanes.routine_seconds),
         },
+        outside: if engine.research_mode { Outside::Score } else { Outside::Refuse },
         drain_timeout: Duration::from_secs(engine.drain_seconds),
     })
 }

@@ -29,6 +29,7 @@ mod malformed;
 mod network;
 mod objects;
 mod outbox;
+mod population;
 mod privacy;
 mod results;
 mod server;

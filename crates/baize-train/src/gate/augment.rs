@@ -10,7 +10,10 @@ use rand::{Rng, RngExt};
 use crate::augment::{add_noise, collimate, filter, mark};
 use crate::sampler::{Affine, draw};
 
-/// How often only the framing is changed: most images that come in are sound.
+/// How often an image is shown exactly as the server will show it: most images that come in are sound, and some
+/// classes differ in little else than what every change covers up.
+const PLAIN: f64 = 0.4;
+/// How often, of the rest, only the framing is changed.
 const SOUND: f64 = 0.3;
 /// How often light and dark are swapped, as a wrong Photometric Interpretation does.
 const SWAPPED: f64 = 0.06;
@@ -22,6 +25,9 @@ pub(super) fn augment(
     normalisation: &Normalisation,
     rng: &mut impl Rng,
 ) -> Array2<f32> {
+    if rng.random_bool(PLAIN) {
+        return serving(source, size, normalisation);
+    }
     let mut image = draw(source, &placement(rng), size);
     if rng.random_bool(SOUND) {
         return normalisation.apply(image.view());
@@ -41,6 +47,12 @@ pub(super) fn augment(
     }
     image.mapv_inplace(|value| value.clamp(0.0, 1.0));
     normalisation.apply(image.view())
+}
+
+/// An image as the server prepares it.
+pub(super) fn serving(source: ArrayView2<'_, u8>, size: usize, normalisation: &Normalisation) -> Array2<f32> {
+    let values = source.mapv(|value| f32::from(value) / 255.0);
+    normalisation.apply(baize_imaging::fit(values.view(), size, size).pixels.view())
 }
 
 /// Framing: zoom, turn, shift, mirror, and the canvas of an image that is not square. Outside is black, as on the

@@ -6,6 +6,7 @@ use baize_models::gate::GateManifestFile;
 
 use super::export::Metrics;
 use super::figures::Rate;
+use super::view::ViewFigures;
 
 /// The card in English and Chinese.
 pub(super) fn write(file: &GateManifestFile, metrics: &Metrics<'_>) -> String {
@@ -24,6 +25,10 @@ fn percent(rate: Rate) -> String {
             format!("{} % ({}–{}), n = {}", percent(i.value), percent(i.low), percent(i.high), rate.images)
         },
     )
+}
+
+fn area(view: &ViewFigures) -> String {
+    view.auc.map_or_else(|| "–".to_owned(), |i| format!("{:.3} ({:.3}–{:.3})", i.value, i.low, i.high))
 }
 
 fn table(card: &mut String, head: &str, rows: &[(&str, Rate)]) -> std::fmt::Result {
@@ -78,19 +83,28 @@ fn english(card: &mut String, file: &GateManifestFile, m: &Metrics<'_>) -> std::
     )?;
     writeln!(
         card,
-        "## Limits\n\
+        "{}## Limits\n\
          - It knows six kinds of images. Abdominal, pelvic, spinal and lateral chest radiographs were not among its \
          data: it may take some of them for a chest radiograph. The header is checked as well for that reason.\n\
-         - It says nothing about the view (PA or AP), the patient, or whether the image is good enough for a physician.\n\
+         - It says nothing about the view (PA or AP), the age, or whether the image is good enough for a physician.\n\
          - The drawn pictures are our own: how it does with other unknown images is not known.\n\n\
          Made by `{}`.\n",
+        m.view.as_ref().map_or_else(String::new, |view| format!(
+            "View: a logistic regression on the gate's features tells PA from AP on adult radiographs held back with {}, \
+             area under the ROC curve {}, calibration error {:.3}. That is not enough to admit or refuse an image, so the \
+             gate does not say it and the header alone decides.\n\n",
+            percent(view.accuracy),
+            area(view),
+            view.ece
+        )),
         file.created_by
     )
 }
 
-fn english_rows<'a>(m: &Metrics<'_>) -> [(&'a str, Rate); 10] {
+fn english_rows<'a>(m: &Metrics<'_>) -> [(&'a str, Rate); 13] {
     [
-        ("MedNIST: right class", m.accuracy_mednist),
+        ("MedNIST: right class of six", m.accuracy_mednist),
+        ("MedNIST: rather taken for something else", m.unknown_mednist),
         ("Chest radiographs of MedNIST: passed", m.passed_mednist),
         ("Paediatric chest radiographs: passed", m.passed_kermany),
         ("Adult chest radiographs: passed", m.passed_nih),
@@ -100,6 +114,8 @@ fn english_rows<'a>(m: &Metrics<'_>) -> [(&'a str, Rate); 10] {
         ("Drawn pictures of unseen kinds: refused", m.refused_unseen),
         ("Spoilt images: refused", m.refused_spoilt),
         ("Light and dark swapped: found out", m.swapped_found),
+        ("Whole chest radiographs: marked as cut off", m.cropped_falsely),
+        ("Cropped to 60 % of each side: marked or refused", m.cropped_found),
     ]
 }
 
@@ -132,7 +148,8 @@ fn chinese(card: &mut String, file: &GateManifestFile, m: &Metrics<'_>) -> std::
     sources(card, file)?;
     writeln!(card, "### 留出图像上的结果\n")?;
     let names = [
-        "MedNIST：分类正确",
+        "MedNIST：六类中分类正确",
+        "MedNIST：更像“其他”",
         "MedNIST 胸片：放行",
         "儿童胸片：放行",
         "成人胸片：放行",
@@ -142,14 +159,23 @@ fn chinese(card: &mut String, file: &GateManifestFile, m: &Metrics<'_>) -> std::
         "未训练过的绘制图像：拒绝",
         "被破坏的图像：拒绝",
         "黑白反转：识别",
+        "完整胸片：被标为裁切",
+        "裁至边长的 60 %：标注或拒绝",
     ];
     let rows: Vec<(&str, Rate)> = names.into_iter().zip(english_rows(m).map(|(_, rate)| rate)).collect();
     table(card, "| | 95 % 区间 |", &rows)?;
     writeln!(
         card,
-        "### 局限\n\
+        "{}### 局限\n\
          - 只认识六类图像。腹部、骨盆、脊柱 X 线片和胸部侧位片不在训练数据中，可能被误认为胸片，因此同时核对 DICOM 头信息。\n\
-         - 不判断体位（PA/AP）、患者身份，也不判断图像是否满足诊断要求。\n\
-         - 绘制的图像由本项目生成，对其他未知图像的表现尚不清楚。"
+         - 不判断体位（PA/AP）、年龄，也不判断图像是否满足诊断要求。\n\
+         - 绘制的图像由本项目生成，对其他未知图像的表现尚不清楚。",
+        m.view.as_ref().map_or_else(String::new, |view| format!(
+            "体位：在留出的成人胸片上，用本模型特征做逻辑回归区分 PA 与 AP，正确率 {}，ROC 曲线下面积 {}，校准误差 {:.3}。\
+             这不足以作为放行或拒绝的依据，因此本模型不报告体位，只以 DICOM 头信息为准。\n\n",
+            percent(view.accuracy),
+            area(view),
+            view.ece
+        ))
     )
 }

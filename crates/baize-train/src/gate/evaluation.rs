@@ -5,41 +5,39 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use baize_core::{ErrorCode, Fault};
-use baize_imaging::{Limits, fit};
+use baize_core::Fault;
+use baize_imaging::fit;
 use baize_models::gate::{Gate, Look};
-use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Confusion, Rate};
-use super::{CHEST, CLASSES, OTHER};
-use crate::data::{decode, read_files};
+use super::sources::FOLDERS;
+use super::{CHEST, CLASSES, EVERY_KIND, OTHER};
+use crate::evaluation::{FOLDER, Images};
 use crate::plot;
-
-/// Images that are decoded and held at once.
-const CHUNK: usize = 64;
-/// As large as an object may be for the server by default.
-const LIMITS: Limits = Limits { max_object_bytes: 512 << 20, max_pixels: 100_000_000 };
 
 /// Measures the gate on PNG, JPEG or DICOM images.
 #[derive(Clone, Debug, clap::Args)]
 pub struct GateEvaluation {
-    /// CSV file with the columns `path` and `class` (a class of the gate's manifest; "other" for what is none of
-    /// them) and, optionally, `source`.
+    /// CSV file with the columns `path` and `class`: a class of the gate's manifest or a folder of MedNIST (AbdomenCT,
+    /// BreastMRI, ChestCT, CXR, Hand, HeadCT), "other" for what is none of them; `label` is read as `class`. Optionally
+    /// `source`.
     #[arg(long, value_name = "CSV")]
     pub manifest: PathBuf,
-    /// The images: a folder or a tar archive.
+    /// The images: a folder or a tar archive. A path in the CSV file may also be absolute, or name a member of an archive
+    /// (*.tar) in the folder.
     #[arg(long, value_name = "PATH")]
     pub root: PathBuf,
     /// Folder for evaluation.json and confusion.svg.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = FOLDER)]
     pub out: PathBuf,
 }
 
 #[derive(Deserialize)]
 struct Line {
     path: String,
+    #[serde(alias = "label")]
     class: String,
     #[serde(default)]
     source: String,
@@ -50,8 +48,10 @@ struct Line {
 pub struct GateFigures {
     /// The CSV file's word; "all" for all.
     pub source: String,
-    /// Images taken for what they are.
+    /// Images taken for what they are. "other" is a possible answer only where the CSV file has such images.
     pub accuracy: Rate,
+    /// Images that are rather taken for something else than any class, whether that was a possible answer or not.
+    pub unknown: Rate,
     /// Chest radiographs that a chest model may have.
     pub passed: Rate,
     /// Other images that it may not have.
@@ -71,8 +71,13 @@ pub struct GateReport {
     pub classes: Vec<String>,
     /// How often each true class (row) was taken for each class (column). What has no picture counts as the last.
     pub confusion: Confusion,
+    /// Why images were refused, by code.
+    pub refusals: BTreeMap<&'static str, usize>,
     /// Each image that was judged wrongly, and how.
     pub wrong: Vec<Wrong>,
+    /// What was written.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
 }
 
 /// One image that was judged wrongly.
@@ -88,7 +93,9 @@ pub struct Wrong {
 
 /// What the gate said about one image.
 struct Answer {
+    /// The likeliest of the possible answers.
     best: usize,
+    is_unknown: bool,
     admitted: Result<usize, Fault>,
 }
 
@@ -101,31 +108,33 @@ impl GateEvaluation {
     pub fn run(&self, gate: &Gate) -> Result<GateReport> {
         let lines = self.read_lines()?;
         let names: BTreeSet<&str> = lines.iter().map(|(line, _)| line.path.as_str()).collect();
-        let files = read_files(&self.root, &names)?;
-        let mut answers = Vec::with_capacity(lines.len());
-        for chunk in lines.chunks(CHUNK) {
-            let chunk: Vec<Answer> = chunk
-                .par_iter()
-                .map(|(line, _)| match pixels(&line.path, &files)? {
-                    Ok(pixels) => {
-                        let (height, width) = gate.input_size();
-                        let fitted = fit(pixels.view(), height, width);
-                        Ok(answer(gate, &gate.look(pixels.view(), fitted.pixels.view())?))
-                    }
-                    Err(fault) => Ok(Answer { best: OTHER, admitted: Err(fault) }),
-                })
-                .collect::<Result<_>>()?;
-            answers.extend(chunk);
-        }
-        let report = summarise(gate, &lines, &answers);
-        std::fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot create {}", self.out.display()))?;
-        let write = |name: &str, text: String| {
-            let file = self.out.join(name);
-            std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+        let images = Images::find(&self.root, &names)?;
+        let possible = match lines.iter().any(|(_, class)| *class == OTHER) {
+            true => EVERY_KIND.into_iter().chain([OTHER]).collect(),
+            false => EVERY_KIND.to_vec(),
         };
-        write("evaluation.json", serde_json::to_string_pretty(&report)? + "\n")?;
-        write("confusion.svg", plot::counts(&report.gate, &CLASSES, &report.confusion.counts))?;
+        let look = |(line, _): &(Line, usize)| match images.picture(&line.path)? {
+            Ok(picture) => {
+                let (height, width) = gate.input_size();
+                let fitted = fit(picture.pixels.view(), height, width);
+                let look = gate.look(picture.pixels.view(), fitted.pixels.view())?;
+                Ok(answer(gate, &look, &possible))
+            }
+            Err(fault) => Ok(Answer { best: OTHER, is_unknown: true, admitted: Err(fault) }),
+        };
+        let answers: Vec<Answer> = lines.par_iter().map(look).collect::<Result<_>>()?;
+        let mut report = summarise(gate, &lines, &answers);
+        let model = gate.model();
+        let folder = self.out.join(format!("{}-{}", model.id, model.version));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let confusion = plot::counts(&report.gate, &CLASSES, &report.confusion.counts);
+        for (name, text) in
+            [("evaluation.json", serde_json::to_string_pretty(&report)? + "\n"), ("confusion.svg", confusion)]
+        {
+            let file = folder.join(name);
+            std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            report.files.push(file);
+        }
         Ok(report)
     }
 
@@ -136,7 +145,7 @@ impl GateEvaluation {
         let mut lines = Vec::new();
         for line in reader.deserialize() {
             let line: Line = line.with_context(|| format!("in {name}"))?;
-            let class = CLASSES.iter().position(|class| *class == line.class);
+            let class = class_of(line.class.trim());
             let class = class.with_context(|| {
                 format!("{name}: {} has the class '{}'; use {}", line.path, line.class, CLASSES.join(", "))
             })?;
@@ -147,24 +156,16 @@ impl GateEvaluation {
     }
 }
 
-/// The picture, or why a DICOM object has none that is read.
-fn pixels(
-    name: &str,
-    files: &std::collections::HashMap<String, Vec<u8>>,
-) -> Result<Result<Array2<f32>, Fault>> {
-    let bytes = files.get(name).with_context(|| format!("{name} is not in the data"))?;
-    match baize_imaging::decode(bytes, &LIMITS) {
-        Ok(image) => Ok(Ok(image.pixels)),
-        Err(fault) if fault.code == ErrorCode::NotDicom => {
-            Ok(Ok(decode(name, files)?.mapv(|value| f32::from(value) / 255.0)))
-        }
-        Err(fault) => Ok(Err(fault)),
-    }
+/// The class of a name: the manifest's or MedNIST's.
+fn class_of(name: &str) -> Option<usize> {
+    let is = |known: &&str| known.eq_ignore_ascii_case(name);
+    CLASSES.iter().position(|class| is(&class)).or_else(|| FOLDERS.iter().position(|folder| is(&folder)))
 }
 
-fn answer(gate: &Gate, look: &Look) -> Answer {
+fn answer(gate: &Gate, look: &Look, possible: &[usize]) -> Answer {
     let wanted = [CLASSES[CHEST].to_owned()];
-    Answer { best: look.best(), admitted: gate.admit(look, &wanted).map(|caveats| caveats.len()) }
+    let (best, is_unknown) = (look.best_of(possible), look.best() == OTHER);
+    Answer { best, is_unknown, admitted: gate.admit(look, &wanted).map(|caveats| caveats.len()) }
 }
 
 fn summarise(gate: &Gate, lines: &[(Line, usize)], answers: &[Answer]) -> GateReport {
@@ -178,6 +179,10 @@ fn summarise(gate: &Gate, lines: &[(Line, usize)], answers: &[Answer]) -> GateRe
     }
     let is_wrong = |class: usize, answer: &Answer| (class == CHEST) != answer.admitted.is_ok();
     let wrong = lines.iter().zip(answers).filter(|((_, class), answer)| is_wrong(*class, answer));
+    let mut refusals = BTreeMap::new();
+    for fault in answers.iter().filter_map(|answer| answer.admitted.as_ref().err()) {
+        *refusals.entry(fault.code.as_str()).or_default() += 1;
+    }
     let mut figures = vec![of_source("all", &all)];
     figures.extend(sources.iter().map(|(source, members)| of_source(source, members)));
     GateReport {
@@ -185,6 +190,7 @@ fn summarise(gate: &Gate, lines: &[(Line, usize)], answers: &[Answer]) -> GateRe
         figures,
         classes: CLASSES.iter().map(|class| (*class).to_owned()).collect(),
         confusion: Confusion::of(all.iter().map(|(class, answer)| (*class, answer.best))),
+        refusals,
         wrong: wrong
             .map(|((line, _), answer)| Wrong {
                 path: line.path.clone(),
@@ -192,6 +198,7 @@ fn summarise(gate: &Gate, lines: &[(Line, usize)], answers: &[Answer]) -> GateRe
                 answer: answer.admitted.as_ref().map_or_else(ToString::to_string, |_| "passed".to_owned()),
             })
             .collect(),
+        files: Vec::new(),
     }
 }
 
@@ -201,6 +208,7 @@ fn of_source(source: &str, members: &[(usize, &Answer)]) -> GateFigures {
     GateFigures {
         source: source.to_owned(),
         accuracy: Rate::of(members.iter().map(|(class, answer)| *class == answer.best)),
+        unknown: Rate::of(members.iter().map(|(_, answer)| answer.is_unknown)),
         passed: Rate::of(chests().map(|(_, answer)| answer.admitted.is_ok())),
         refused: Rate::of(others.map(|(_, answer)| answer.admitted.is_err())),
         caveats: Rate::of(chests().map(|(_, answer)| answer.admitted.as_ref().is_ok_and(|count| *count > 0))),
@@ -213,13 +221,17 @@ impl fmt::Display for GateReport {
         for figures in &self.figures {
             writeln!(f, "{}", figures.source)?;
             writeln!(f, "  taken for what it is      {}", figures.accuracy)?;
+            writeln!(f, "    rather something else   {}", figures.unknown)?;
             writeln!(f, "  chest radiographs passed  {}", figures.passed)?;
             writeln!(f, "    of them with a caveat   {}", figures.caveats)?;
             writeln!(f, "  other images refused      {}", figures.refused)?;
         }
+        for (code, count) in &self.refusals {
+            writeln!(f, "refused as {code}: {count}")?;
+        }
         for wrong in &self.wrong {
             writeln!(f, "wrong: {} ({}): {}", wrong.path, wrong.class, wrong.answer)?;
         }
-        Ok(())
+        self.files.iter().try_for_each(|file| write!(f, "\n{}", file.display()))
     }
 }

@@ -10,22 +10,24 @@ use baize_models::gate::{
 use baize_models::{DataFile, MetricFile, TextFile, sha256_hex};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::Array2;
+use ndarray::{Array2, Axis, Slice};
+use rand::RngExt;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::augment::augment;
+use super::augment::{self, augment};
 use super::familiar::{Familiar, is_chest, quantile, temperature, template};
 use super::figures::{Confusion, Rate, separation};
 use super::session::{Plan, Session, spoil};
 use super::sources::{Picture, Source, Split};
 use super::training::Epoch;
-use super::{CHEST, CLASSES, OTHER, card, drawn};
+use super::view::{self, ViewFigures};
+use super::{CHEST, CLASSES, EVERY_KIND, OTHER, card, drawn};
 use crate::trainer::sample_rng;
 use crate::weights::numbered;
 
 /// A change of the version is a change of this source.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.2.0";
 const WEIGHTS: &str = "model.bpk";
 /// Training images that tell what a class looks like on average, and changed copies of the chest radiographs.
 const FAMILIAR: usize = 4000;
@@ -34,6 +36,10 @@ const DRAWN: usize = 1000;
 /// The part of the chest radiographs of the validation that each of the two conditions may turn away, on images as
 /// they are and changed.
 const MAY_LOSE: f64 = 0.001;
+/// The part of the whole chest radiographs of the validation that may be marked as cut off.
+const MAY_MARK: f64 = 0.005;
+/// What a cropped copy keeps of each side.
+const KEPT: f64 = 0.6;
 /// The strictest probability that is asked for.
 const MOST_PROBABILITY: f32 = 0.9;
 
@@ -47,6 +53,8 @@ const QUALITY: QualityFile = QualityFile {
     black: 0.5,
     field: 0.3,
     strokes: 4.0,
+    // Chosen on the validation images.
+    framing: -1.0,
     inverted: -0.25,
 };
 
@@ -81,8 +89,12 @@ pub(super) struct Metrics<'a> {
     pub(super) validation_images: usize,
     pub(super) temperature: f32,
     pub(super) pass: PassFile,
-    /// Classes of MedNIST told apart.
+    /// Classes of MedNIST told apart; "something else" is no answer there.
     pub(super) accuracy_mednist: Rate,
+    /// Images of MedNIST that are rather taken for something else.
+    pub(super) unknown_mednist: Rate,
+    /// Whether the features tell AP from PA; the gate does not use it.
+    pub(super) view: Option<ViewFigures>,
     /// Chest radiographs that pass, by source.
     pub(super) passed_mednist: Rate,
     pub(super) passed_kermany: Rate,
@@ -97,6 +109,9 @@ pub(super) struct Metrics<'a> {
     /// Upright chest radiographs whose light and dark were taken to be swapped, and swapped ones that were found out.
     pub(super) swapped_falsely: Rate,
     pub(super) swapped_found: Rate,
+    /// Whole chest radiographs that were marked as cut off, and cropped copies that were marked or refused.
+    pub(super) cropped_falsely: Rate,
+    pub(super) cropped_found: Rate,
     pub(super) separation_unseen: Separation,
     pub(super) separation_spoilt: Separation,
     pub(super) confusion: Confusion,
@@ -120,8 +135,10 @@ pub(super) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     file.temperature = temperature(&all, &classes);
     let gate = Gate::new(file.clone(), bytes.clone(), WEIGHTS)?;
     file.pass = pass(&gate, &signs, &views);
+    file.quality.framing = framing(&signs, &views);
     let gate = Gate::new(file.clone(), bytes, WEIGHTS)?;
-    let metrics = measure(&gate, finished, &views, &signs);
+    let mut metrics = measure(&gate, finished, &views, &signs);
+    metrics.view = view_told(&gate, finished, &signs)?;
     file.metrics = metric_list(&metrics);
     std::fs::write(folder.join("manifest.toml"), toml::to_string(&file)?)?;
     std::fs::write(folder.join("metrics.json"), serde_json::to_string_pretty(&metrics)? + "\n")?;
@@ -132,8 +149,7 @@ pub(super) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
 
 /// An image as the server prepares it.
 fn serving(plan: &Plan, pixels: &Array2<u8>) -> Array2<f32> {
-    let values = pixels.mapv(|value| f32::from(value) / 255.0);
-    plan.normalisation.apply(baize_imaging::fit(values.view(), plan.size, plan.size).pixels.view())
+    augment::serving(pixels.view(), plan.size, &plan.normalisation)
 }
 
 /// An image changed as in training; `number` tells the changes apart.
@@ -190,6 +206,7 @@ struct Views {
     plain: Vec<Array2<f32>>,
     changed: Vec<Array2<f32>>,
     swapped: Vec<Array2<f32>>,
+    cropped: Vec<Array2<f32>>,
     drawn: Vec<Array2<f32>>,
     unseen: Vec<Array2<f32>>,
     spoilt: Vec<Array2<f32>>,
@@ -202,6 +219,7 @@ struct AllSigns {
     plain: Vec<Signs>,
     changed: Vec<Signs>,
     swapped: Vec<Signs>,
+    cropped: Vec<Signs>,
     drawn: Vec<Signs>,
     unseen: Vec<Signs>,
     spoilt: Vec<Signs>,
@@ -229,6 +247,14 @@ impl Views {
                 .filter(|one| is_chest(&one.class))
                 .map(|one| swap(&one.pixels))
                 .collect(),
+            cropped: held
+                .par_iter()
+                .enumerate()
+                .filter(|(_, one)| is_chest(&one.class))
+                .map(|(number, one)| {
+                    serving(plan, &cropped(&one.pixels, &mut sample_rng(!plan.seed, 2, number)))
+                })
+                .collect(),
             drawn: numbers().map(|n| made(n, &|rng| drawn::for_training(rng))).collect(),
             unseen: numbers().map(|n| made(n, &|rng| drawn::unseen(rng))).collect(),
             spoilt: numbers().map(spoilt).collect(),
@@ -242,6 +268,7 @@ impl Views {
             plain: gate.signs(&self.plain)?,
             changed: gate.signs(&self.changed)?,
             swapped: gate.signs(&self.swapped)?,
+            cropped: gate.signs(&self.cropped)?,
             drawn: gate.signs(&self.drawn)?,
             unseen: gate.signs(&self.unseen)?,
             spoilt: gate.signs(&self.spoilt)?,
@@ -279,6 +306,25 @@ fn pass(gate: &Gate, signs: &AllSigns, views: &Views) -> PassFile {
     }
 }
 
+/// The likeness to the average chest radiograph below which few whole ones lie.
+fn framing(signs: &AllSigns, views: &Views) -> f32 {
+    let chests = signs.plain.iter().zip(&views.classes).filter(|(_, class)| is_chest(class));
+    let likeness: Vec<f32> = chests.map(|(one, _)| one.likeness).collect();
+    // To a hundredth, in the direction that marks fewer.
+    (quantile(&likeness, MAY_MARK) * 100.0).floor() / 100.0
+}
+
+/// A part of an image, somewhere in it.
+fn cropped(pixels: &Array2<u8>, rng: &mut impl RngExt) -> Array2<u8> {
+    let mut part = |length: usize| {
+        let kept = ((length as f64 * KEPT) as usize).max(1);
+        let start = rng.random_range(0..=length - kept);
+        Slice::from(start..start + kept)
+    };
+    let (rows, columns) = (part(pixels.nrows()), part(pixels.ncols()));
+    pixels.slice_axis(Axis(0), rows).slice_axis(Axis(1), columns).to_owned()
+}
+
 fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &AllSigns) -> Metrics<'a> {
     let wanted = [CLASSES[CHEST].to_owned()];
     let passes = |one: &Signs| gate.admit(&gate.look_of(one, FINE), &wanted).is_ok();
@@ -291,6 +337,10 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
     let mednist = || plain().filter(|(_, source)| **source == Source::MedNist).map(|(pair, _)| pair);
     let other_classes = mednist().filter(|(_, class)| !is_chest(class));
     let is_swapped = |one: &Signs| one.likeness < gate.manifest().quality.inverted;
+    let is_marked = |one: &Signs| {
+        let caveats = gate.admit(&gate.look_of(one, FINE), &wanted);
+        caveats.map_or(true, |caveats| !caveats.is_empty())
+    };
     let all_chests: Vec<&Signs> =
         plain().filter(|((_, class), _)| is_chest(class)).map(|((one, _), _)| one).collect();
     let against = |unknown: &[Signs]| {
@@ -314,7 +364,12 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         validation_images: finished.split.validation.len(),
         temperature: gate.manifest().temperature,
         pass: gate.manifest().pass,
-        accuracy_mednist: Rate::of(mednist().map(|(one, class)| best(one) == *class)),
+        accuracy_mednist: Rate::of(mednist().map(|(one, class)| {
+            let look = gate.look_of(one, FINE);
+            look.best_of(&EVERY_KIND) == *class
+        })),
+        unknown_mednist: Rate::of(mednist().map(|(one, _)| best(one) == OTHER)),
+        view: None,
         passed_mednist: Rate::of(chests(Source::MedNist).map(passes)),
         passed_kermany: Rate::of(chests(Source::Kermany).map(passes)),
         passed_nih: Rate::of(chests(Source::Nih).map(passes)),
@@ -325,6 +380,10 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         refused_spoilt: Rate::of(signs.spoilt.iter().map(|one| !passes(one))),
         swapped_falsely: Rate::of(all_chests.iter().map(|one| is_swapped(one))),
         swapped_found: Rate::of(signs.swapped.iter().map(is_swapped)),
+        cropped_falsely: Rate::of(
+            all_chests.iter().map(|one| one.likeness < gate.manifest().quality.framing && passes(one)),
+        ),
+        cropped_found: Rate::of(signs.cropped.iter().map(is_marked)),
         separation_unseen: against(&signs.unseen),
         separation_spoilt: against(&signs.spoilt),
         confusion: Confusion::of(
@@ -334,6 +393,26 @@ fn measure<'a>(gate: &Gate, finished: &'a Finished<'_>, views: &Views, signs: &A
         ),
         history: finished.history,
     }
+}
+
+/// How well the gate's features tell the view of the adult chest radiographs that were held back.
+fn view_told(gate: &Gate, finished: &Finished<'_>, signs: &AllSigns) -> Result<Option<ViewFigures>> {
+    let plan = &finished.session.plan;
+    let known = |index: &&usize| finished.pictures[**index].is_pa.is_some();
+    let training: Vec<&Picture> =
+        finished.split.training.iter().filter(known).map(|index| &finished.pictures[*index]).collect();
+    let prepared: Vec<Array2<f32>> = training.par_iter().map(|one| serving(plan, &one.pixels)).collect();
+    let of_training = gate.signs(&prepared)?;
+    let training: Vec<(&Signs, bool)> =
+        of_training.iter().zip(&training).filter_map(|(signs, one)| Some((signs, one.is_pa?))).collect();
+    let held = finished.split.validation.iter().map(|index| &finished.pictures[*index]);
+    let held: Vec<(&Signs, bool, &str)> = signs
+        .plain
+        .iter()
+        .zip(held)
+        .filter_map(|(signs, one)| Some((signs, one.is_pa?, one.group.as_str())))
+        .collect();
+    Ok(view::measure(&training, &held))
 }
 
 fn metric_list(metrics: &Metrics<'_>) -> Vec<MetricFile> {

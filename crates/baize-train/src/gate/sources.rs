@@ -20,7 +20,7 @@ const SIDE: usize = 64;
 /// The part of the groups of a source that validates.
 const VALIDATION: f64 = 0.12;
 /// MedNIST's folders, in the order of the classes.
-const FOLDERS: [&str; 6] = ["AbdomenCT", "BreastMRI", "ChestCT", "CXR", "Hand", "HeadCT"];
+pub(super) const FOLDERS: [&str; 6] = ["AbdomenCT", "BreastMRI", "ChestCT", "CXR", "Hand", "HeadCT"];
 
 /// Where an image comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,9 +40,20 @@ pub(super) struct Picture {
     pub(super) class: usize,
     pub(super) source: Source,
     /// The patient, where the source tells.
-    group: String,
+    pub(super) group: String,
     /// The source's own word on which side of a split the image is.
     validates: Option<bool>,
+    /// Whether the view is PA (else AP), where the source tells; the paediatric source has AP only.
+    pub(super) is_pa: Option<bool>,
+}
+
+/// What a source says about an image.
+struct Told {
+    class: usize,
+    source: Source,
+    group: String,
+    validates: Option<bool>,
+    is_pa: Option<bool>,
 }
 
 /// Indices of the images of both sides.
@@ -63,6 +74,8 @@ struct NihRow {
     path: String,
     patient: String,
     split: String,
+    #[serde(default)]
+    view: String,
 }
 
 /// Reads `mednist_train.tar`, `kermany_train.tar` and `nih_adult_trainval.tar`, the last two with their CSV files.
@@ -74,7 +87,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Picture>> {
         let class = FOLDERS.iter().position(|folder| name.split('/').any(|part| part == *folder));
         let class =
             class.with_context(|| format!("{name} is in none of the folders {}", FOLDERS.join(", ")))?;
-        Ok((class, Source::MedNist, name.to_owned(), None))
+        Ok(Told { class, source: Source::MedNist, group: name.to_owned(), validates: None, is_pa: None })
     })?;
     let patients: BTreeMap<String, String> = rows(&folder.join("kermany_train.csv"))?
         .into_iter()
@@ -82,16 +95,18 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Picture>> {
         .collect();
     pictures.extend(archive(&folder.join("kermany_train.tar"), |name| {
         let patient = patients.get(name).with_context(|| format!("{name} is not in kermany_train.csv"))?;
-        Ok((CHEST, Source::Kermany, patient.clone(), None))
+        let (class, source, group) = (CHEST, Source::Kermany, patient.clone());
+        Ok(Told { class, source, group, validates: None, is_pa: None })
     })?);
-    let adults: BTreeMap<String, (String, bool)> = rows(&folder.join("nih_adult_trainval.csv"))?
+    let adults: BTreeMap<String, NihRow> = rows(&folder.join("nih_adult_trainval.csv"))?
         .into_iter()
-        .map(|row: NihRow| (row.path, (row.patient, row.split == "val")))
+        .map(|row: NihRow| (row.path.clone(), row))
         .collect();
     pictures.extend(archive(&folder.join("nih_adult_trainval.tar"), |name| {
-        let (patient, validates) =
-            adults.get(name).with_context(|| format!("{name} is not in nih_adult_trainval.csv"))?;
-        Ok((CHEST, Source::Nih, patient.clone(), Some(*validates)))
+        let row = adults.get(name).with_context(|| format!("{name} is not in nih_adult_trainval.csv"))?;
+        let (class, source, group) = (CHEST, Source::Nih, row.patient.clone());
+        let is_pa = ["PA", "AP"].contains(&row.view.as_str()).then_some(row.view == "PA");
+        Ok(Told { class, source, group, validates: Some(row.split == "val"), is_pa })
     })?);
     Ok(pictures)
 }
@@ -103,10 +118,7 @@ fn rows<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
 }
 
 /// Every image of an archive, with what `describe` says about its name.
-fn archive(
-    path: &Path,
-    describe: impl Fn(&str) -> Result<(usize, Source, String, Option<bool>)> + Sync,
-) -> Result<Vec<Picture>> {
+fn archive(path: &Path, describe: impl Fn(&str) -> Result<Told> + Sync) -> Result<Vec<Picture>> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut files = Vec::new();
     for entry in tar::Archive::new(BufReader::new(file)).entries()? {
@@ -122,11 +134,11 @@ fn archive(
     // The order of the archive must not matter.
     files.sort_unstable();
     let picture = |(name, bytes): &(String, Vec<u8>)| {
-        let (class, source, group, validates) = describe(name)?;
+        let Told { class, source, group, validates, is_pa } = describe(name)?;
         let grey = image::load_from_memory(bytes).with_context(|| format!("cannot read {name}"))?.to_luma8();
         let size = (grey.height() as usize, grey.width() as usize);
         let pixels = reduced(Array2::from_shape_vec(size, grey.into_raw())?);
-        Ok(Picture { pixels, class, source, group, validates })
+        Ok(Picture { pixels, class, source, group, validates, is_pa })
     };
     files.par_iter().map(picture).collect()
 }
@@ -178,6 +190,7 @@ pub(super) mod tests {
             source,
             group: format!("p{copy}"),
             validates: (source == Source::Nih).then_some(copy == 1),
+            is_pa: None,
         };
         kinds.flat_map(|kind| [(kind, 0), (kind, 1)]).map(one).collect()
     }

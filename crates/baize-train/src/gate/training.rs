@@ -26,7 +26,7 @@ pub struct GateTraining {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Epochs of `--images` images.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 20)]
     pub epochs: usize,
     /// Images of an epoch.
     #[arg(long, default_value_t = 9600)]
@@ -48,7 +48,7 @@ pub(super) struct Epoch {
 impl GateTraining {
     fn plan(&self) -> Plan {
         Plan {
-            network: ResidualShape { stem: 12, widths: vec![16, 32, 64], blocks: vec![1, 1, 1], members: 1 },
+            network: ResidualShape { stem: 16, widths: vec![20, 40, 80], blocks: vec![1, 1, 1], members: 1 },
             size: 64,
             normalisation: Normalisation::STANDARD,
             epochs: self.epochs,
