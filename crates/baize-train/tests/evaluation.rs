@@ -10,7 +10,7 @@ use baize_train::{CxrEvaluation, Evaluation};
 
 fn entry() -> Entry {
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights");
-    Entry::open(&weights.join("cxr-pneumonia-paed/0.1.0")).unwrap()
+    Entry::open(&weights.join("cxr-pneumonia-paed/0.2.0")).unwrap()
 }
 
 /// Twelve images of eight patients with their label file.
@@ -57,7 +57,7 @@ fn the_report_has_figures_subgroups_and_diagrams() {
     assert_eq!(evaluation.threshold, threshold);
 
     let table = evaluation.to_string();
-    assert!(table.contains("cxr-pneumonia-paed@0.1.0") && table.contains("kind viral"), "{table}");
+    assert!(table.contains("cxr-pneumonia-paed@0.2.0") && table.contains("kind viral"), "{table}");
     let report: PathBuf = folder.path().join("report");
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(report.join("evaluation.json")).unwrap()).unwrap();
