@@ -49,6 +49,13 @@ fn every_shipped_model_holds_and_runs() {
             let threshold = format!("{:.3}", label.threshold);
             assert!(card.contains(&threshold), "the card of {} lacks the threshold {threshold}", manifest.id);
         }
+        if manifest.preview {
+            assert!(manifest.labels.iter().all(|label| label.critical_threshold.is_none()), "{}", manifest.id);
+            for text in [&card, &manifest.intended_use.en, &manifest.intended_use.zh] {
+                let said = text.contains("preview, not for clinical use") || text.contains("预览版，不用于临床");
+                assert!(said, "{} does not say that it is a preview", manifest.id);
+            }
+        }
     }
 }
 
@@ -61,7 +68,7 @@ fn the_paediatric_model_answers_as_it_was_made() {
             (model.id.as_str(), model.version.as_str()) == (id, version)
         })
     };
-    let entry = find("cxr-pneumonia-paed", "0.1.0").unwrap();
+    let entry = find("cxr-pneumonia-paed", "0.2.0").unwrap();
     let [label] = entry.manifest.labels() else { panic!("one label") };
     let code = (label.code.scheme.as_str(), label.code.value.as_str());
     assert_eq!(code, ("SCT", "233604007"), "SNOMED CT Pneumonia");

@@ -80,7 +80,7 @@ mod tests {
     fn the_assembled_network_says_what_the_members_say_on_average() {
         let device = Device::flex();
         let shape = ResidualShape { stem: 4, widths: vec![6, 8], blocks: vec![1, 1], members: 1 };
-        let members = [shape.init(3, &device), shape.init(3, &device)];
+        let members = [1, 2].map(|seed| crate::draw::drawn(seed, &device, || shape.init(3, &device)));
         let shipped = [
             Shipped { output: 2, odds: Odds { scale: 0.5, shift: -1.0 } },
             Shipped { output: 0, odds: Odds { scale: 1.5, shift: 0.3 } },

@@ -14,7 +14,7 @@ use crate::assemble::{Odds, Shipped, assemble};
 use crate::calibrate::{critical, threshold};
 use crate::card::{self, Story};
 use crate::export::{Finished, Folder, WEIGHTS, label, metrics, text, words};
-use crate::metrics::{Figures, Scored};
+use crate::metrics::{Figures, Ranked, Scored};
 use crate::platt::platt;
 use crate::task::PAEDIATRIC;
 use crate::trainer::Plan;
@@ -121,14 +121,30 @@ pub(crate) fn export(out: &Path, finished: &Finished<'_>) -> Result<PathBuf> {
     folder.finish(manifest, &metrics, &card::write(&story))
 }
 
-/// Scale and shift over all kinds of images together, for images of which [`PREVALENCE`] are positive.
+/// Scale and shift for images of which [`PREVALENCE`] are positive: near those that are likeliest over all kinds of images
+/// together, those whose largest calibration error over the kinds is the least. Nobody knows which kind the images of
+/// another site resemble.
 fn calibrate(unseen: &[Unseen], finished: &Finished<'_>) -> Odds {
     let logits: Vec<f64> = unseen.iter().flat_map(|kind| kind.logits(0)).collect();
     let truths: Vec<bool> = unseen.iter().flat_map(|kind| kind.truths(finished.trained, 0)).collect();
     let (scale, shift) = platt(&logits, &truths);
     let positives = truths.iter().filter(|truth| **truth).count() as f64;
     let observed = (positives / (truths.len() as f64 - positives)).ln();
-    Odds { scale, shift: shift + (PREVALENCE / (1.0 - PREVALENCE)).ln() - observed }
+    let likeliest = Odds { scale, shift: shift + (PREVALENCE / (1.0 - PREVALENCE)).ln() - observed };
+    let largest_error = |odds: Odds| {
+        let error = |kind: &Unseen| {
+            let scored = at_prevalence(&kind.scored(finished.trained, 0, odds));
+            Ranked::new(&scored).calibration_error(&vec![1; scored.len()])
+        };
+        unseen.iter().map(error).fold(0.0, f64::max)
+    };
+    let near = (-5..=5).flat_map(|wider| (-10..=10).map(move |higher| (wider, higher)));
+    let candidates = near.map(|(wider, higher)| Odds {
+        scale: likeliest.scale * (1.0 + 0.1 * f64::from(wider)),
+        shift: likeliest.shift + 0.1 * f64::from(higher),
+    });
+    let measured = candidates.map(|odds| (largest_error(odds), odds));
+    measured.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(likeliest, |(_, odds)| odds)
 }
 
 /// The images with so many of the more frequent class left out, in even steps, that [`PREVALENCE`] are positive.

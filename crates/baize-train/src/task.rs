@@ -57,7 +57,7 @@ pub(crate) fn adult_truths() -> Vec<Truth> {
 pub(crate) fn paediatric(epochs: usize, seed: u64) -> Plan {
     Plan {
         network: ResidualShape { stem: 16, widths: vec![32, 64, 128], blocks: vec![1, 2, 2], members: 1 },
-        members: 3,
+        members: 2,
         folds: 8,
         deal: Deal::ByNumber,
         diet: Diet::Balanced,

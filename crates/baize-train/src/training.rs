@@ -78,7 +78,7 @@ pub struct ScreenTraining {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Epochs of each member.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 18)]
     pub epochs: usize,
     /// Decides the folds, the first heads and every random change.
     #[arg(long, default_value_t = 1)]

@@ -10,7 +10,7 @@ use baize_train::{CxrEvaluation, Evaluation};
 
 fn entry() -> Entry {
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights");
-    Entry::open(&weights.join("cxr-pneumonia-paed/0.1.0")).unwrap()
+    Entry::open(&weights.join("cxr-pneumonia-paed/0.2.0")).unwrap()
 }
 
 /// Twelve images of eight patients with their label file.
@@ -80,10 +80,10 @@ fn the_report_has_figures_subgroups_and_diagrams() {
     assert!(label.retest[0].max > 0.0 && label.retest.iter().all(|one| one.mean <= one.max));
 
     let table = evaluation.to_string();
-    for words in ["cxr-pneumonia-paed@0.1.0", "kind viral", "JPEG quality 50", "evaluation.json"] {
+    for words in ["cxr-pneumonia-paed@0.2.0", "kind viral", "JPEG quality 50", "evaluation.json"] {
         assert!(table.contains(words), "{words}: {table}");
     }
-    let report: PathBuf = folder.path().join("report/cxr-pneumonia-paed-0.1.0");
+    let report: PathBuf = folder.path().join("report/cxr-pneumonia-paed-0.2.0");
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(report.join("evaluation.json")).unwrap()).unwrap();
     assert_eq!(json["labels"][0]["overall"]["images"], 12);

@@ -55,7 +55,7 @@ fn a_run_ends_in_a_model_with_manifest_card_and_metrics() {
     }
     let metrics: serde_json::Value =
         serde_json::from_slice(&fs::read(version.with_file_name("metrics.json")).unwrap()).unwrap();
-    assert_eq!(metrics["history"].as_array().unwrap().len(), 3, "one for each member");
+    assert_eq!(metrics["history"].as_array().unwrap().len(), 2, "one for each member");
     assert_eq!(manifest.labels[0].column.as_deref(), Some("pneumonia"));
 
     // The checkpoint is still there: running again trains nothing and writes the same weights.

@@ -127,3 +127,24 @@ pub(crate) fn image_limits(config: &Config) -> baize_imaging::Limits {
         max_pixels: config.limits.max_pixels,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_preview_runs_only_where_it_is_named() {
+        let catalog = Catalog::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights")).unwrap();
+        let ids = |enabled: &[&str]| -> Vec<String> {
+            let enabled: Vec<String> = enabled.iter().map(|name| (*name).to_owned()).collect();
+            let entries = enabled_models(&catalog, &enabled).unwrap();
+            entries.iter().map(|entry| entry.manifest.model().id).collect()
+        };
+        let usual = ids(&[]);
+        assert!(usual.contains(&"cxr-pneumonia-paed".to_owned()), "{usual:?}");
+        assert!(!usual.contains(&"cxr-adult-screen".to_owned()), "{usual:?}");
+        assert_eq!(ids(&["cxr-adult-screen"]), ["cxr-adult-screen"]);
+    }
+}
