@@ -80,6 +80,12 @@ pub(crate) fn analysis(
         }
         caveats.push(strange(known, distance));
     }
+    if manifest.file().preview {
+        caveats.push(Text {
+            zh: "预览版模型，不用于临床".to_owned(),
+            en: "A preview of a model, not for clinical use".to_owned(),
+        });
+    }
     footer.extend(caveats.iter().map(|caveat| caveat.en.clone()));
     let overlay = Bytes::from(annotate(image, placement, &marks, &footer)?);
     Ok(Analysis { outcome: Outcome::Analysed { findings, population, caveats }, overlay })

@@ -23,6 +23,10 @@ pub struct ManifestFile {
     pub id: String,
     /// The version's folder name: three numbers.
     pub version: String,
+    /// Whether this is a preview: measured, but not good enough to look at every image. It runs only where the
+    /// configuration names it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub preview: bool,
     /// The file with the weights, in burnpack format, in the manifest's folder.
     pub weights: String,
     /// SHA-256 of that file, lower-case hexadecimal.
@@ -51,6 +55,10 @@ pub struct ManifestFile {
     pub training_data: Vec<DataFile>,
     /// How well it does.
     pub metrics: Vec<MetricFile>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A network and its hyper-parameters.

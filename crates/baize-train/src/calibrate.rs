@@ -1,31 +1,6 @@
-//! Temperature and threshold.
+//! Thresholds.
 
 use crate::metrics::Scored;
-
-/// The temperature that makes the probabilities of logits likeliest (Guo et al. 2017), both classes counting the
-/// same, so that the class sizes of the validation images don't pass for a prevalence.
-pub(crate) fn temperature(logits: &[f64], positive: &[bool]) -> f64 {
-    let positives = positive.iter().filter(|p| **p).count() as f64;
-    let negatives = positive.len() as f64 - positives;
-    let loss = |log_temperature: f64| -> f64 {
-        let scale = (-log_temperature).exp();
-        let terms = logits.iter().zip(positive).map(|(logit, positive)| {
-            let (signed, weight) =
-                if *positive { (-logit, 1.0 / positives) } else { (*logit, 1.0 / negatives) };
-            // ln(1 + exp(x)) without overflow.
-            let x = signed * scale;
-            weight * (x.max(0.0) + (-x.abs()).exp().ln_1p())
-        });
-        terms.sum()
-    };
-    // The loss has one minimum in the inverse temperature: narrow it down by thirds.
-    let (mut low, mut high) = (-3.0f64, 3.0f64);
-    for _ in 0..100 {
-        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-        if loss(a) < loss(b) { high = b } else { low = a }
-    }
-    ((low + high) / 2.0).exp()
-}
 
 /// The highest threshold, rounded down to a thousandth, at which at least `sensitivity` of the positives are
 /// found; within 0.001 to 0.999.
@@ -63,23 +38,6 @@ mod tests {
             group: index.to_string(),
         };
         values.iter().enumerate().map(one).collect()
-    }
-
-    #[test]
-    fn the_temperature_undoes_overconfidence() {
-        // Logits of +-2 that are right 73.1 % of the time (the logistic function of 1) deserve +-1.
-        let (mut logits, mut positive) = (Vec::new(), Vec::new());
-        for (logit, is_positive, count) in
-            [(2.0, true, 731), (2.0, false, 269), (-2.0, false, 731), (-2.0, true, 269)]
-        {
-            logits.extend(std::iter::repeat_n(logit, count));
-            positive.extend(std::iter::repeat_n(is_positive, count));
-        }
-        let found = temperature(&logits, &positive);
-        assert!((found - 2.0).abs() < 0.01, "{found}");
-        let halved: Vec<f64> = logits.iter().map(|logit| logit / 4.0).collect();
-        let found = temperature(&halved, &positive);
-        assert!((found - 0.5).abs() < 0.01, "{found}");
     }
 
     #[test]

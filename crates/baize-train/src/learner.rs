@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use baize_models::networks::{ResidualNet, ResidualShape};
+use baize_models::networks::{ResidualNet, ResidualShape, ResidualTrunk};
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
@@ -47,6 +47,14 @@ impl Learner {
         let net = drawn(seed, &device, || shape.init(logits, &device));
         let average = flatten(&net.valid());
         Self { device, net, optimizer: optimizer(weight_decay), weight_decay, average }
+    }
+
+    /// Takes over a trunk of the same shape, without autodiff, in place of the first weights.
+    pub(crate) fn begin_with(&mut self, trunk: ResidualTrunk) {
+        let mut net = self.net.valid();
+        net.trunks = vec![trunk];
+        self.average = flatten(&net);
+        self.net = net.train();
     }
 
     /// The network with the averaged weights, without autodiff.

@@ -14,6 +14,7 @@
 //!
 //! Architecture Invariant: nothing here runs in the server; nothing here knows HTTP or DICOM.
 
+mod assemble;
 mod augment;
 mod bootstrap;
 mod calibrate;
@@ -28,13 +29,21 @@ mod gate;
 mod learner;
 mod metrics;
 mod network;
+mod paediatric;
+mod platt;
 mod plot;
 mod sampler;
 mod schedule;
 mod scoring;
+mod screen;
+mod screen_card;
+mod start;
+mod task;
 mod trainer;
 mod training;
 mod triage;
+mod unseen;
+mod validation;
 mod weights;
 
 pub use bootstrap::Interval;
@@ -43,5 +52,5 @@ pub use evaluation::{
 };
 pub use gate::{GateEvaluation, GateReport, GateTraining};
 pub use metrics::{Bin, Figures};
-pub use training::CxrTraining;
+pub use training::{CxrTraining, ScreenTraining};
 pub use triage::{TriageEvaluation, TriageReport, TriageTraining};

@@ -27,7 +27,7 @@ impl ModuleMapper for Assign<'_> {
 
 /// Every weight and every running statistic, in the order of the fields. The network must not be on an
 /// autodiff device: take `valid()` first, which also gathers the running statistics.
-pub(crate) fn flatten(net: &ResidualNet) -> Vec<f32> {
+pub(crate) fn flatten(net: &impl Module) -> Vec<f32> {
     let mut collect = Collect(Vec::with_capacity(net.num_params()));
     net.visit(&mut collect);
     collect.0

@@ -35,6 +35,7 @@ pub(crate) fn install(weights: &Path, id: &str, version: &str, flip_average: boo
     let file = ManifestFile {
         id: id.to_owned(),
         version: version.to_owned(),
+        preview: false,
         weights: "model.bpk".to_owned(),
         sha256: sha256_hex(&fs::read(folder.join("model.bpk")).unwrap()),
         created_by: "a test".to_owned(),

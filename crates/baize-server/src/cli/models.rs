@@ -41,6 +41,14 @@ impl Models {
         for entry in catalog.iter() {
             let manifest = &entry.manifest;
             say(&format!("{}  {}", manifest.model(), manifest.intended_use(reader)));
+            if manifest.file().preview {
+                let how = language::pick(
+                    reader,
+                    "预览版：仅在 models.enabled 中列出时运行",
+                    "preview: runs only where models.enabled names it",
+                );
+                say(&format!("  {how}"));
+            }
             for label in manifest.labels() {
                 say(&format!(
                     "  {} {} {}  ≥ {:.3}",

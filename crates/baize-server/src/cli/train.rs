@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use baize_models::{Catalog, Compute, gate};
 use baize_train::{
-    CxrEvaluation, CxrTraining, FamiliarityTraining, GateEvaluation, GateTraining, TriageEvaluation,
-    TriageTraining,
+    CxrEvaluation, CxrTraining, FamiliarityTraining, GateEvaluation, GateTraining, ScreenTraining,
+    TriageEvaluation, TriageTraining,
 };
 use clap::{Args, Subcommand};
 
@@ -35,6 +35,8 @@ enum TrainWhat {
         #[arg(long, default_value = "cxr-pneumonia-paed")]
         model: String,
     },
+    /// The screen for chest radiographs of adults.
+    Screen(ScreenTraining),
     /// The gate, which tells from the pixels what an image shows.
     Gate(GateTraining),
     /// The triage model: acuity, admission and the second reader.
@@ -58,6 +60,7 @@ impl Train {
                 }
             }
             TrainWhat::Cxr(training) => say(&training.run()?.display().to_string()),
+            TrainWhat::Screen(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Gate(training) => say(&training.run()?.display().to_string()),
             TrainWhat::Triage(training) => say(&training.run()?.display().to_string()),
         }

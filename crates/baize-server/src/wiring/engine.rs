@@ -15,13 +15,14 @@ use crate::config::Config;
 /// Of the jobs and bytes in memory, the share that only STAT work may take: one in this many.
 const STAT_SHARE: u64 = 8;
 
-/// The models that shall run: those named, or the newest version of each.
+/// The models that shall run: those named, or the newest version of each that is no preview.
 ///
 /// # Errors
 /// A name that is not installed, listed with those that are; no model at all.
 pub(crate) fn enabled_models<'a>(catalog: &'a Catalog, enabled: &[String]) -> anyhow::Result<Vec<&'a Entry>> {
     let installed: Vec<&Entry> = catalog.iter().collect();
     let newest_of = |id: &str| installed.iter().rev().find(|entry| entry.manifest.model().id == id).copied();
+    let ready = |entry: &&&Entry| !entry.manifest.file().preview;
     if !enabled.is_empty() {
         return enabled
             .iter()
@@ -36,10 +37,16 @@ pub(crate) fn enabled_models<'a>(catalog: &'a Catalog, enabled: &[String]) -> an
             })
             .collect();
     }
-    let mut ids: Vec<String> = installed.iter().map(|entry| entry.manifest.model().id).collect();
-    ids.dedup();
-    let newest: Vec<&Entry> = ids.iter().filter_map(|id| newest_of(id)).collect();
-    anyhow::ensure!(!newest.is_empty(), "models.weights_dir holds no model");
+    let mut newest: Vec<&Entry> = Vec::new();
+    for entry in installed.iter().filter(ready).rev() {
+        if newest.iter().all(|newer| newer.manifest.file().id != entry.manifest.file().id) {
+            newest.insert(0, entry);
+        }
+    }
+    anyhow::ensure!(
+        !newest.is_empty(),
+        "models.weights_dir holds no model but, perhaps, previews: name one in models.enabled"
+    );
     Ok(newest)
 }
 

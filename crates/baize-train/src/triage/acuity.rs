@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use super::inputs::{Forget, Forgetting, choose, reference};
 use super::perceptron::{Answers, Lessons, Recipe, calibrated, join, logits, shuffled, train_member};
-use super::platt::platt;
 use super::visit::Visit;
+use crate::platt::platt;
 
 /// Hidden units of one member.
 const UNITS: usize = 256;

@@ -10,7 +10,6 @@ mod groups;
 mod inputs;
 mod ktas;
 mod perceptron;
-mod platt;
 mod plots;
 mod report;
 mod second;

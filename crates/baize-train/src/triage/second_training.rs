@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::perceptron::{Answers, Lessons, Recipe, calibrated, join, logits, shuffled, train_member};
-use super::platt::platt;
 use crate::metrics::{Scored, auc};
+use crate::platt::platt;
 
 /// Members of the ensemble, each on its own draw of the visits.
 const MEMBERS: usize = 10;

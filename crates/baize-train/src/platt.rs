@@ -2,7 +2,7 @@
 
 /// The pair `(scale, shift)` that makes `scale * logit + shift` the likeliest log-odds, found by Newton's method on the
 /// convex log loss. Targets are smoothed as Platt did, so that separable data give finite numbers.
-pub(super) fn platt(logits: &[f64], positive: &[bool]) -> (f64, f64) {
+pub(crate) fn platt(logits: &[f64], positive: &[bool]) -> (f64, f64) {
     let positives = positive.iter().filter(|p| **p).count() as f64;
     let negatives = positive.len() as f64 - positives;
     let target = |positive: &bool| {
