@@ -7,14 +7,6 @@ use ndarray::{Array2, Array4, Axis};
 /// Images per pass.
 const BATCH: usize = 16;
 
-/// The probability of the model's first label for each prepared image.
-///
-/// # Errors
-/// The model's fault.
-pub(crate) fn score(executor: &mut dyn Executor, views: &[Array2<f32>]) -> Result<Vec<f64>> {
-    Ok(scores(executor, views)?.iter().filter_map(|labels| labels.first().copied()).collect())
-}
-
 /// The probabilities of all labels for each prepared image.
 ///
 /// # Errors

@@ -92,12 +92,22 @@ impl Router {
         for manifest in self.manifests.iter().filter(|one| decision.choice.includes(&one.model())) {
             let admitted = admitted(manifest, facts, decision.body_part_from);
             self.tell(manifest, admitted.as_ref().map(drop).map_err(Clone::clone));
-            if admitted.is_ok() && !manifest.content().is_empty() {
+            if admitted.is_err() {
+                continue;
+            }
+            let known = match self.config.engine.research_mode {
+                true => Ok(()),
+                false => manifest.refuse_outside(facts),
+            };
+            if manifest.content().is_empty() {
+                self.tell_look(None, known.as_ref().err());
+            } else {
                 let decoded = image.get_or_insert_with(|| decode(&object, &limits));
                 match decoded {
                     Ok(image) => {
                         let verdict = self.guidance.look(manifest, image.pixels.view());
-                        self.tell_look(verdict.look.as_ref(), verdict.answer.as_ref().err());
+                        let answer = verdict.answer.and(known);
+                        self.tell_look(verdict.look.as_ref(), answer.as_ref().err());
                     }
                     Err(fault) => self.tell_look(None, Some(fault)),
                 }

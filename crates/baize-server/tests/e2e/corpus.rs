@@ -86,5 +86,7 @@ fn the_encoding_of_the_real_chest_radiograph_does_not_change_its_reading() {
     for leg in ["RG3_UNCR.dcm", "RG3_J2KR.dcm", "RG3_J2KI.dcm", "RG3_UNCI.dcm"] {
         assert_eq!(answers[leg]["code"], "wrong_body_part", "{leg}: {}", answers[leg]);
     }
-    assert_eq!(answers["693_UNCR.dcm"]["code"], "wrong_modality");
+    for other in ["693_UNCR.dcm", "MR2_UNCR.dcm", "US1_UNCR.dcm"] {
+        assert_eq!(answers[other]["code"], "wrong_modality", "{other}: {}", answers[other]);
+    }
 }
