@@ -77,6 +77,8 @@ error_codes! {
     UnfamiliarImage = "unfamiliar_image", Refused, "The image is not like those the model reads", "图像与模型适用的图像不符";
     /// Blank, nearly blank, or with light and dark swapped.
     PoorQuality = "poor_quality", Refused, "The image quality does not allow a reading", "图像质量不足，无法判读";
+    /// Slices are missing, stand twice, or do not lie as those of one volume do.
+    UnfitSeries = "unfit_series", Refused, "The series does not form a complete volume", "该序列不能构成完整的容积数据";
 
     /// The bytes are no DICOM object.
     NotDicom = "not_dicom", Unreadable, "Not a DICOM object", "不是 DICOM 对象";

@@ -19,6 +19,7 @@ pub(crate) fn of(code: ErrorCode) -> StatusCode {
         | E::WrongContent
         | E::UnfamiliarImage
         | E::PoorQuality
+        | E::UnfitSeries
         | E::NotDicom
         | E::MalformedObject
         | E::MissingAttribute

@@ -108,6 +108,7 @@ mod tests {
             ErrorCode::WrongContent => 0xC000,
             ErrorCode::UnfamiliarImage => 0xC000,
             ErrorCode::PoorQuality => 0xC000,
+            ErrorCode::UnfitSeries => 0xC000,
             ErrorCode::NotDicom => 0xC000,
             ErrorCode::MalformedObject => 0xC000,
             ErrorCode::MissingAttribute => 0xA900,

@@ -5,6 +5,7 @@
 
 mod heat;
 mod paint;
+mod planes;
 
 use baize_core::{ErrorCode, Fault, PixelBox};
 use image::codecs::png::PngEncoder;
@@ -14,6 +15,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::fit::resize;
 use crate::{Image, Placement};
 use paint::{Canvas, Color, Letters};
+pub use planes::{Panel, three_planes};
 
 /// The longer side of the image in the picture, in pixels: at most this.
 const LONGEST_SIDE: f64 = 1024.0;
