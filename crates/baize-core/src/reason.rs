@@ -77,10 +77,7 @@ const SENTENCES: &[(&str, &str)] = &[
         "the slices are displaced sideways by up to {} mm, as with a tilted gantry",
         "各层横向错位最大 {} mm（如机架倾斜扫描）",
     ),
-    (
-        "the volume has {} voxels, more than the limit of {}",
-        "该容积有 {} 个体素，超过 {} 个的上限",
-    ),
+    ("the volume has {} voxels, more than the limit of {}", "该容积有 {} 个体素，超过 {} 个的上限"),
     ("the voxels are {} mm long; the model reads up to {} mm", "体素边长为 {} mm；该模型最多支持 {} mm"),
     ("the volume is {} mm wide; the model needs {} mm", "该容积的范围为 {} mm；该模型至少需要 {} mm"),
     ("Modality (0008,0060) is {}; the model reads {}", "Modality (0008,0060) 为 {}；该模型可读取：{}"),

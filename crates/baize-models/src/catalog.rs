@@ -11,8 +11,8 @@ use crate::{Manifest, ModelError};
 /// The manifest's file name.
 pub(crate) const MANIFEST: &str = "manifest.toml";
 /// The folders of what is no imaging model: the triage models read patients, the gate looks before a model does, recipes
-/// tell how a model is made.
-const APART: [&str; 3] = ["triage", crate::gate::FOLDER, crate::convert::RECIPES];
+/// tell how a model is made, and models of volumes are read by `baize-volume`.
+const APART: [&str; 4] = ["triage", "volume", crate::gate::FOLDER, crate::convert::RECIPES];
 
 /// One installed version of a model.
 #[derive(Clone, Debug, PartialEq)]

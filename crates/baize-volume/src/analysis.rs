@@ -73,7 +73,8 @@ impl Model {
         if modalities.iter().any(|own| own == modality) {
             return Ok(());
         }
-        let message = format!("Modality (0008,0060) is {modality}; the model reads {}", modalities.join(", "));
+        let message =
+            format!("Modality (0008,0060) is {modality}; the model reads {}", modalities.join(", "));
         Err(Fault::new(ErrorCode::WrongModality, message))
     }
 
@@ -99,7 +100,10 @@ impl Model {
                 (Some(labels), 0.5)
             }
             (Some(name), _) => {
-                return Err(Fault::new(ErrorCode::Internal, format!("the model needs {name} to run before it")));
+                return Err(Fault::new(
+                    ErrorCode::Internal,
+                    format!("the model needs {name} to run before it"),
+                ));
             }
         };
         let labels =
@@ -304,6 +308,9 @@ mod tests {
         let mut mask = vec![0; input.len()];
         assert!(Part::around(&input, Some(&mask), &crop).is_none());
         mask[at(200, 200, 200)] = 3;
-        assert_eq!(Part::around(&input, Some(&mask), &crop).unwrap().size(), Size { planes: 5, rows: 5, columns: 5 });
+        assert_eq!(
+            Part::around(&input, Some(&mask), &crop).unwrap().size(),
+            Size { planes: 5, rows: 5, columns: 5 }
+        );
     }
 }

@@ -56,9 +56,12 @@ pub fn conform(volume: &Volume) -> Result<Conformed, Fault> {
         }
     }
     let side = SIDE as f64;
-    let cut = volume.grid.size.iter().zip(volume.grid.steps).any(|(size, step)| {
-        *size as f64 * length(step) > side + 1.0
-    });
+    let cut = volume
+        .grid
+        .size
+        .iter()
+        .zip(volume.grid.steps)
+        .any(|(size, step)| *size as f64 * length(step) > side + 1.0);
     Ok(Conformed { voxels, grid, cut })
 }
 
@@ -69,11 +72,13 @@ fn target(source: &Grid) -> Grid {
     let mut centre = [0.0; 3];
     for axis in AXES {
         let along = |number: &usize| dot(axis, source.steps[*number]) / length(source.steps[*number]);
-        let best = (0..3).filter(|number| free[*number]).max_by(|a, b| along(a).abs().total_cmp(&along(b).abs()));
+        let best =
+            (0..3).filter(|number| free[*number]).max_by(|a, b| along(a).abs().total_cmp(&along(b).abs()));
         let Some(best) = best else { continue };
         free[best] = false;
         let half = source.size[best] / 2;
-        let middle = if along(&best) < 0.0 { source.size[best] - 1 - half.min(source.size[best] - 1) } else { half };
+        let middle =
+            if along(&best) < 0.0 { source.size[best] - 1 - half.min(source.size[best] - 1) } else { half };
         centre[best] = middle as f64;
     }
     let half = (SIDE / 2) as f64;
@@ -124,9 +129,9 @@ struct Scale {
 impl Scale {
     /// `None` where all values are alike.
     fn of(values: &[f32]) -> Option<Self> {
-        let (low, high) = values
-            .iter()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+        let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        });
         if high <= low || !low.is_finite() || !high.is_finite() {
             return None;
         }

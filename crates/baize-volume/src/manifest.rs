@@ -161,7 +161,10 @@ impl ManifestFile {
             plain_name(&file.name).map_err(|problem| format!("files.name: {problem}"))?;
             let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
             if file.sha256.len() != 64 || !file.sha256.bytes().all(hexadecimal) {
-                return Err(format!("files.sha256 of {}: is not 64 lower-case hexadecimal digits", file.name));
+                return Err(format!(
+                    "files.sha256 of {}: is not 64 lower-case hexadecimal digits",
+                    file.name
+                ));
             }
             names.push(&file.name);
         }
@@ -188,7 +191,11 @@ impl ManifestFile {
         }
         for label in &self.labels {
             let code = &label.code;
-            if code.value.is_empty() || code.value.len() > 16 || code.scheme.is_empty() || code.scheme.len() > 16 {
+            if code.value.is_empty()
+                || code.value.len() > 16
+                || code.scheme.is_empty()
+                || code.scheme.len() > 16
+            {
                 return Err(format!("labels.code of {}: has not 1 to 16 characters", label.upstream));
             }
         }

@@ -43,7 +43,10 @@ impl Model {
             folder.and_then(Path::file_name).is_some_and(|own| own == name)
         };
         if !named(Some(folder), &manifest.version) || !named(folder.parent(), &manifest.id) {
-            return Err(fail(format!("id and version say {}, which is not where the file lies", manifest.model())));
+            return Err(fail(format!(
+                "id and version say {}, which is not where the file lies",
+                manifest.model()
+            )));
         }
         let mut files = HashMap::new();
         for file in &manifest.files {

@@ -70,9 +70,9 @@ fn plane(model: &Model, analysis: &Analysis, place: impl Fn(usize, usize) -> [us
         let color = usize::from(label).checked_sub(1).and_then(|number| model.manifest.labels.get(number));
         match color {
             None => [grey; 3],
-            Some(label) => label.color.map(|part| {
-                (f32::from(grey) * (1.0 - OPACITY) + f32::from(part) * OPACITY).round() as u8
-            }),
+            Some(label) => label
+                .color
+                .map(|part| (f32::from(grey) * (1.0 - OPACITY) + f32::from(part) * OPACITY).round() as u8),
         }
     })
 }

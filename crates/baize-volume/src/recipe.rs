@@ -76,7 +76,11 @@ impl Recipe {
             .collect::<Vec<_>>();
         let files = toml::Value::try_from(files).map_err(|error| error.to_string())?;
         let created_by = format!("{} ({})", upstream.name, upstream.url);
-        for (key, value) in [("files", files), ("created_by", created_by.into()), ("license", upstream.license.clone().into())] {
+        for (key, value) in [
+            ("files", files),
+            ("created_by", created_by.into()),
+            ("license", upstream.license.clone().into()),
+        ] {
             if table.insert(key.to_owned(), value).is_some() {
                 return Err(format!("volume.{key}: follows from upstream"));
             }

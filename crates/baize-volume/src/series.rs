@@ -62,8 +62,11 @@ impl Plan {
             same_kind(first, place).map_err(|what| unfit(format!("the slices differ in {what}")))?;
         }
         if slices.len() < demands.min_slices.max(2) {
-            let message =
-                format!("the series has {} slices; the model needs {}", slices.len(), demands.min_slices.max(2));
+            let message = format!(
+                "the series has {} slices; the model needs {}",
+                slices.len(),
+                demands.min_slices.max(2)
+            );
             return Err(Fault::new(ErrorCode::TooSmall, message));
         }
         let normal = cross(first.orientation[0], first.orientation[1]);
@@ -95,9 +98,11 @@ fn same_kind(first: &Place, other: &Place) -> Result<(), &'static str> {
     if first.frame_of_reference != other.frame_of_reference {
         return Err("Frame of Reference UID (0020,0052)");
     }
-    let turned = first.orientation.iter().zip(other.orientation).any(|(first, other)| {
-        length(minus(*first, other)) > DIRECTION_TOLERANCE
-    });
+    let turned = first
+        .orientation
+        .iter()
+        .zip(other.orientation)
+        .any(|(first, other)| length(minus(*first, other)) > DIRECTION_TOLERANCE);
     if turned {
         return Err("Image Orientation (Patient) (0020,0037)");
     }
@@ -151,7 +156,8 @@ fn straight(positions: &[Vector], normal: Vector) -> Result<Vector, Fault> {
     };
     let worst = (0..positions.len()).map(aside).fold(0.0, f64::max);
     if worst > DISTANCE_TOLERANCE * distance + DIRECTION_TOLERANCE * length(whole) {
-        let message = format!("the slices are displaced sideways by up to {worst:.2} mm, as with a tilted gantry");
+        let message =
+            format!("the slices are displaced sideways by up to {worst:.2} mm, as with a tilted gantry");
         return Err(Fault::new(ErrorCode::UnfitSeries, message));
     }
     Ok(times(normal, distance))
@@ -161,18 +167,21 @@ fn straight(positions: &[Vector], normal: Vector) -> Result<Vector, Fault> {
 fn demanded(grid: &Grid, demands: &Demands) -> Result<(), Fault> {
     let voxels = grid.size.iter().fold(1_u64, |product, side| product.saturating_mul(*side as u64));
     if voxels > demands.max_voxels {
-        let message = format!("the volume has {voxels} voxels, more than the limit of {}", demands.max_voxels);
+        let message =
+            format!("the volume has {voxels} voxels, more than the limit of {}", demands.max_voxels);
         return Err(Fault::new(ErrorCode::DimensionsTooLarge, message));
     }
     for (size, step) in grid.size.iter().zip(grid.steps) {
         let side = length(step);
         if side > demands.max_spacing + 1e-6 {
-            let message = format!("the voxels are {side:.2} mm long; the model reads up to {} mm", demands.max_spacing);
+            let message =
+                format!("the voxels are {side:.2} mm long; the model reads up to {} mm", demands.max_spacing);
             return Err(Fault::new(ErrorCode::UnfitSeries, message));
         }
         let extent = side * *size as f64;
         if extent < demands.min_extent {
-            let message = format!("the volume is {extent:.0} mm wide; the model needs {} mm", demands.min_extent);
+            let message =
+                format!("the volume is {extent:.0} mm wide; the model needs {} mm", demands.min_extent);
             return Err(Fault::new(ErrorCode::TooSmall, message));
         }
     }

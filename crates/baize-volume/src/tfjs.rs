@@ -111,7 +111,8 @@ pub(crate) fn read(model: &[u8], bytes: &HashMap<String, Vec<u8>>) -> Result<Net
             if hidden.is_empty() || outs > usize::from(u8::MAX) {
                 return Err(fail("there are no hidden layers, or more than 255 labels"));
             }
-            let last = (0..outs).map(|out| kernel.iter().skip(out).step_by(outs).copied().collect()).collect();
+            let last =
+                (0..outs).map(|out| kernel.iter().skip(out).step_by(outs).copied().collect()).collect();
             return Ok(Network::new(hidden, last, bias));
         }
         let next = layers.next().ok_or("the last layer is no 1×1×1 convolution")?;
@@ -121,7 +122,14 @@ pub(crate) fn read(model: &[u8], bytes: &HashMap<String, Vec<u8>>) -> Result<Net
             ("Activation", Some("elu")) => Activation::Elu,
             _ => return Err(format!("layer {}: is no activation that MeshNet has", next.name)),
         };
-        hidden.push(HiddenWeights { channels_in: channels, channels_out: outs, dilation, activation, kernel, bias });
+        hidden.push(HiddenWeights {
+            channels_in: channels,
+            channels_out: outs,
+            dilation,
+            activation,
+            kernel,
+            bias,
+        });
         channels = outs;
         before = next.name;
     }
@@ -147,8 +155,10 @@ fn numbers(groups: &[WeightGroup], bytes: &HashMap<String, Vec<u8>>) -> Result<N
             let (own, others) = count
                 .and_then(|count| rest.split_at_checked(count))
                 .ok_or_else(|| format!("weight {}: the file ends within it", weight.name))?;
-            let values: Vec<f32> =
-                own.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
+            let values: Vec<f32> = own
+                .chunks_exact(4)
+                .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+                .collect();
             if !values.iter().all(|value| value.is_finite()) {
                 return Err(format!("weight {}: holds what is no number", weight.name));
             }
@@ -199,7 +209,9 @@ fn convolution(layer: &Layer) -> Result<usize, String> {
         && config.groups.unwrap_or(1) == 1
         && matches!(config.activation.as_deref(), None | Some("linear"));
     if !plain {
-        return Err("is no plain convolution: strides, padding, data format, bias, groups or activation".to_owned());
+        return Err(
+            "is no plain convolution: strides, padding, data format, bias, groups or activation".to_owned()
+        );
     }
     match (all(&config.kernel_size), all(&config.dilation_rate)) {
         (Some(1), Some(1)) => Ok(1),

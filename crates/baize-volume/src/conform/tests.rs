@@ -23,14 +23,27 @@ fn ball(point: Vector) -> f32 {
 /// The same patient, stored in three ways: the conformed volumes are one, up to the blur of other spacings.
 #[test]
 fn how_a_series_is_stored_does_not_matter() {
-    let axial = volume([80, 80, 80], [-40.0, -40.0, -40.0], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], ball);
+    let axial = volume(
+        [80, 80, 80],
+        [-40.0, -40.0, -40.0],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        ball,
+    );
     let reference = conform(&axial).unwrap();
     assert!(!reference.cut);
-    let backwards =
-        volume([80, 80, 80], [-40.0, -40.0, 39.0], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]], ball);
+    let backwards = volume(
+        [80, 80, 80],
+        [-40.0, -40.0, 39.0],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]],
+        ball,
+    );
     assert_eq!(conform(&backwards).unwrap(), reference);
-    let sagittal =
-        volume([80, 80, 80], [39.0, -40.0, 39.0], [[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]], ball);
+    let sagittal = volume(
+        [80, 80, 80],
+        [39.0, -40.0, 39.0],
+        [[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]],
+        ball,
+    );
     assert_eq!(conform(&sagittal).unwrap(), reference);
     let at = |point: Vector| {
         let voxel = reference.grid.finder().unwrap().voxel(point).map(|part| part.round() as usize);
@@ -43,7 +56,8 @@ fn how_a_series_is_stored_does_not_matter() {
 #[test]
 fn eight_bits_stay_as_they_are() {
     let check = |values: &[f32], expected: Option<&[u8]>| {
-        let scaled = Scale::of(values).map(|scale| values.iter().map(|value| scale.apply(*value)).collect::<Vec<_>>());
+        let scaled =
+            Scale::of(values).map(|scale| values.iter().map(|value| scale.apply(*value)).collect::<Vec<_>>());
         assert_eq!(scaled.as_deref(), expected, "{values:?}");
     };
     check(&[0.0, 17.0, 112.0, 255.0], Some(&[0, 17, 112, 255]));
@@ -92,5 +106,8 @@ fn what_lies_beyond_256_millimetres_is_told() {
     });
     let conformed = conform(&long).unwrap();
     assert!(conformed.cut);
-    assert_eq!(back(&vec![1; SIDE * SIDE * SIDE], &conformed.grid, &long.grid).iter().filter(|l| **l == 0).count(), 44 * 16);
+    assert_eq!(
+        back(&vec![1; SIDE * SIDE * SIDE], &conformed.grid, &long.grid).iter().filter(|l| **l == 0).count(),
+        44 * 16
+    );
 }

@@ -107,7 +107,10 @@ impl Network {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<u8>, Fault> {
         if voxels.len() != size.voxels() {
-            return Err(Fault::new(ErrorCode::Internal, "the volume is not of the size that it is said to be"));
+            return Err(Fault::new(
+                ErrorCode::Internal,
+                "the volume is not of the size that it is said to be",
+            ));
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))

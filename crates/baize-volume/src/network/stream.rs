@@ -45,8 +45,7 @@ fn floats(size: Size, channels: usize) -> usize {
 
 /// The dilation of what reads each layer's output: the next layer's, and none for the last layer.
 fn readers(network: &Network) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let channels =
-        std::iter::once(1).chain(network.hidden.iter().map(|layer| layer.packed.channels_out));
+    let channels = std::iter::once(1).chain(network.hidden.iter().map(|layer| layer.packed.channels_out));
     let dilations = network.hidden.iter().map(|layer| layer.dilation).chain(std::iter::once(0));
     channels.zip(dilations)
 }

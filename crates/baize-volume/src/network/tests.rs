@@ -23,7 +23,13 @@ fn layer(ins: usize, outs: usize, dilation: usize, activation: Activation, seed:
 }
 
 /// Every layer over the whole volume, one voxel at a time in double precision.
-fn reference(layers: &[HiddenWeights], last: &[Vec<f32>], bias: &[f32], voxels: &[f32], size: Size) -> Vec<u8> {
+fn reference(
+    layers: &[HiddenWeights],
+    last: &[Vec<f32>],
+    bias: &[f32],
+    voxels: &[f32],
+    size: Size,
+) -> Vec<u8> {
     let at = |plane: usize, row: usize, column: usize| (plane * size.rows + row) * size.columns + column;
     let mut current: Vec<Vec<f64>> = vec![voxels.iter().map(|value| f64::from(*value)).collect()];
     for layer in layers {
@@ -47,8 +53,8 @@ fn reference(layers: &[HiddenWeights], last: &[Vec<f32>], bias: &[f32], voxels: 
                                 continue;
                             };
                             for (channel, values) in current.iter().enumerate() {
-                                let weight =
-                                    layer.kernel[(tap * layer.channels_in + channel) * layer.channels_out + out];
+                                let weight = layer.kernel
+                                    [(tap * layer.channels_in + channel) * layer.channels_out + out];
                                 sum += f64::from(weight) * values[at(p, r, c)];
                             }
                         }
@@ -66,7 +72,8 @@ fn reference(layers: &[HiddenWeights], last: &[Vec<f32>], bias: &[f32], voxels: 
     (0..size.voxels())
         .map(|voxel| {
             let answers = last.iter().zip(bias).map(|(weights, bias)| {
-                let products = weights.iter().zip(&current).map(|(weight, channel)| f64::from(*weight) * channel[voxel]);
+                let products =
+                    weights.iter().zip(&current).map(|(weight, channel)| f64::from(*weight) * channel[voxel]);
                 f64::from(*bias) + products.sum::<f64>()
             });
             let strongest = answers.enumerate().fold((0, f64::NEG_INFINITY), |best, (number, answer)| {
@@ -126,7 +133,8 @@ fn what_is_no_number_is_a_failure_and_no_label() {
 
 #[test]
 fn memory_does_not_grow_with_the_planes() {
-    let layers = (0..3).map(|number| layer(if number == 0 { 1 } else { 5 }, 5, 1 << number, Activation::Relu, 1));
+    let layers =
+        (0..3).map(|number| layer(if number == 0 { 1 } else { 5 }, 5, 1 << number, Activation::Relu, 1));
     let network = Network::new(layers.collect(), vec![vec![0.0; 5]; 3], vec![0.0; 3]);
     let bytes = |planes| network.bytes(Size { planes, rows: 64, columns: 64 });
     assert_eq!(bytes(200) - bytes(100), 100 * 64 * 64 * 5, "only the volume and its labels do");

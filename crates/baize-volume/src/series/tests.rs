@@ -67,7 +67,11 @@ fn what_makes_no_volume_is_refused_with_the_place() {
     let unfit = ErrorCode::UnfitSeries;
     check(vec![], unfit, "no slices");
     check(axial(&[0.0, 1.0]), ErrorCode::TooSmall, "2 slices");
-    check(axial(&[0.0, 1.0, 2.0, 5.0, 6.0]), unfit, "between the slices at 2.00 mm and 5.00 mm, 2 of the series");
+    check(
+        axial(&[0.0, 1.0, 2.0, 5.0, 6.0]),
+        unfit,
+        "between the slices at 2.00 mm and 5.00 mm, 2 of the series",
+    );
     check(axial(&[0.0, 1.0, 2.0, 2.0, 3.0]), unfit, "two slices stand at 2.00 mm");
     check(axial(&[0.0, 1.0, 2.3, 3.0, 4.0]), unfit, "lie 1.300 mm apart");
     check(axial(&[1.0; 6]), unfit, "one place");
@@ -84,7 +88,8 @@ fn what_makes_no_volume_is_refused_with_the_place() {
     check(changed(&|place| place.frame_of_reference = "1.9".to_owned()), unfit, "Frame of Reference");
     check(changed(&|place| place.orientation[0] = [0.995, 0.0998, 0.0]), unfit, "Image Orientation");
     check(changed(&|place| place.position[1] += 0.5), unfit, "displaced sideways");
-    let tilted: Vec<Place> = (0..8).map(|number| place([0.0, f64::from(number) * 0.3, f64::from(number)])).collect();
+    let tilted: Vec<Place> =
+        (0..8).map(|number| place([0.0, f64::from(number) * 0.3, f64::from(number)])).collect();
     check(tilted, unfit, "tilted gantry");
 }
 

@@ -61,8 +61,10 @@ fn what_is_no_mesh_net_is_refused() {
         assert!(problem.contains(said), "{problem}");
     };
     let layer = |number: usize| format!("/modelTopology/model_config/config/layers/{number}");
-    let set = |pointer: String, value: Value| move |model: &mut Value| {
-        *model.pointer_mut(&pointer).unwrap() = value.clone();
+    let set = |pointer: String, value: Value| {
+        move |model: &mut Value| {
+            *model.pointer_mut(&pointer).unwrap() = value.clone();
+        }
     };
     let a = layer(1);
     check(&set(format!("{a}/config/dilation_rate"), json!([17, 17, 17])), "dilation above 16");
@@ -75,7 +77,10 @@ fn what_is_no_mesh_net_is_refused() {
     check(&set(format!("{a}/class_name"), json!("BatchNormalization")), "not Conv3D");
     check(&set(format!("{a}/inbound_nodes"), json!([[["c", 0, 0, {}]]])), "does not read in alone");
     check(&set(format!("{}/config/activation", layer(2)), json!("softplus")), "no activation");
-    check(&set(format!("{}/config/batch_input_shape", layer(0)), json!([null, 256, 256, 256, 2])), "one channel");
+    check(
+        &set(format!("{}/config/batch_input_shape", layer(0)), json!([null, 256, 256, 256, 2])),
+        "one channel",
+    );
     check(&set("/weightsManifest/0/weights/0/dtype".to_owned(), json!("int32")), "32-bit floats");
     check(&set("/weightsManifest/0/weights/0/name".to_owned(), json!("z/kernel")), "a/kernel: is missing");
     let layers = "/modelTopology/model_config/config/layers";
