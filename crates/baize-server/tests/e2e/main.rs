@@ -35,4 +35,5 @@ mod server;
 mod studies;
 mod triage;
 mod viewer;
+mod volume;
 mod webhook;

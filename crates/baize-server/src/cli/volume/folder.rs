@@ -41,7 +41,9 @@ impl Series {
             }
             match model.accepts(header.facts.modality.as_deref()) {
                 Ok(()) => series.entry(uid).or_default().push(path),
-                Err(fault) => drop(left_out.get_or_insert(fault)),
+                Err(fault) => {
+                    left_out.get_or_insert(fault);
+                }
             }
         }
         let Some((_, paths)) = series.pop_first() else {

@@ -70,23 +70,20 @@ impl VolumeVerb {
         let reader = language::of_operator();
         let result = self.analyse(config, &model, first.as_ref());
         let seconds = SystemClock.now().as_micros().saturating_sub(begun.as_micros()) as f64 / 1e6;
-        let done = match result {
-            Ok((series, plan, analysis)) => {
-                let structures = structures(&model, &analysis);
-                let segmentation =
-                    segmentation(&model, &series, &plan, &analysis, &structures, reader, begun)?;
-                if let Some(bytes) = segmentation {
-                    outputs.write(outcome::SEGMENTATION, &bytes)?;
-                }
-                outputs.write(outcome::PREVIEW, &baize_volume::preview(&model, &analysis)?)?;
-                Done { model: &model, series: Some(&series), analysis: Ok(&analysis), seconds }
-            }
+        let (series, plan, analysis) = match result {
+            Ok(analysed) => analysed,
             Err(Stopped::Fault(fault)) => {
                 outputs.write_json(&Done { model: &model, series: None, analysis: Err(&fault), seconds })?;
                 return Ok(self.tell(&model, &fault, seconds));
             }
             Err(Stopped::Other(error)) => return Err(error),
         };
+        let structures = structures(&model, &analysis);
+        if let Some(bytes) = segmentation(&model, &series, &plan, &analysis, &structures, reader, begun)? {
+            outputs.write(outcome::SEGMENTATION, &bytes)?;
+        }
+        outputs.write(outcome::PREVIEW, &baize_volume::preview(&model, &analysis)?)?;
+        let done = Done { model: &model, series: Some(&series), analysis: Ok(&analysis), seconds };
         outputs.write_json(&done)?;
         say(&if self.json { done.as_json().to_string() } else { done.as_table(reader, &self.out) });
         Ok(ExitCode::SUCCESS)
@@ -202,7 +199,7 @@ fn segmentation(
     Ok(Some(object.bytes))
 }
 
-/// The folder of `--out`, or another, for messages.
+/// What could not be done with a file or folder, for messages.
 fn cannot(what: &str, path: &Path) -> String {
     format!("cannot {what} {}", path.display())
 }
