@@ -94,18 +94,18 @@ pub struct FileEntry {
 pub struct LabelFile {
     /// What upstream calls it.
     pub upstream: String,
-    /// What people call it.
-    pub name: TextFile,
-    /// Segmented Property Type.
-    pub code: CodeFile,
     /// The side, as a modifier of the type.
     pub side: Option<SideFile>,
     /// Red, green, blue.
     pub color: [u8; 3],
+    /// What people call it.
+    pub name: TextFile,
+    /// Segmented Property Type.
+    pub code: CodeFile,
 }
 
 /// The patient's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SideFile {
     /// The patient's left.

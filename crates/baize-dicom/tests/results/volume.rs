@@ -123,8 +123,5 @@ fn the_same_result_has_the_same_uid() {
 #[test]
 fn what_does_not_fit_is_a_fault() {
     assert_eq!(make(&labels()[1..], Language::English).unwrap_err().code, ErrorCode::Internal);
-    assert_eq!(
-        make(&vec![0; SLICES * ROWS * COLUMNS], Language::English).unwrap_err().code,
-        ErrorCode::Internal
-    );
+    assert_eq!(make(&[0; SLICES * ROWS * COLUMNS], Language::English).unwrap_err().code, ErrorCode::Internal);
 }
