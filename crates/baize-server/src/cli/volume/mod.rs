@@ -57,6 +57,7 @@ impl VolumeVerb {
     /// # Errors
     /// A model that is not installed or does not hold, a folder that can't be read or written.
     pub(crate) fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
+        let outputs = Outputs::clear(&self.out)?;
         let weights = &config.models.weights_dir;
         if let Some(files) = &self.install_from {
             let id = self.model.split('@').next().unwrap_or_default();
@@ -65,7 +66,6 @@ impl VolumeVerb {
         let model = baize_volume::find(weights, &self.model)?;
         let first = model.manifest.crop.labelled_by.as_deref();
         let first = first.map(|name| baize_volume::find(weights, name)).transpose()?;
-        let outputs = Outputs::clear(&self.out)?;
         let begun = SystemClock.now();
         let reader = language::of_operator();
         let result = self.analyse(config, &model, first.as_ref());
