@@ -79,6 +79,8 @@ error_codes! {
     OutsidePopulation = "outside_population", Refused, "Outside the validated population", "超出已验证人群";
     /// Blank, nearly blank, or with light and dark swapped.
     PoorQuality = "poor_quality", Refused, "The image quality does not allow a reading", "图像质量不足，无法判读";
+    /// Slices are missing, stand twice, or do not lie as those of one volume do.
+    UnfitSeries = "unfit_series", Refused, "The series does not form a complete volume", "该序列不能构成完整的容积数据";
 
     /// The bytes are no DICOM object.
     NotDicom = "not_dicom", Unreadable, "Not a DICOM object", "不是 DICOM 对象";

@@ -87,6 +87,34 @@ const SENTENCES: &[(&str, &str)] = &[
         "decoding needs {} bytes, more than the memory configured for decoded images",
         "解码需要 {} 字节，超过为解码图像配置的内存",
     ),
+    // Whether the slices of a series make a volume.
+    ("the series has no slices", "该序列没有切片"),
+    ("the slices are of several series", "这些切片属于多个序列"),
+    ("the slices differ in {}", "各切片的 {} 不一致"),
+    ("the series has {} slices; the model needs {}", "该序列有 {} 层；该模型至少需要 {} 层"),
+    ("the slices lie at one place: the series is no stack", "各切片位置相同：该序列不是连续层面"),
+    ("two slices stand at {} mm along the slice direction", "沿层面方向 {} mm 处有两层重复的切片"),
+    (
+        "the slices at {} mm and {} mm lie {} mm apart, where {} mm is usual",
+        "位于 {} mm 与 {} mm 的两层相距 {} mm，而通常层距为 {} mm",
+    ),
+    (
+        "between the slices at {} mm and {} mm, {} of the series are missing",
+        "位于 {} mm 与 {} mm 的两层之间缺少 {} 层",
+    ),
+    (
+        "the slices are displaced sideways by up to {} mm, as with a tilted gantry",
+        "各层横向错位最大 {} mm（如机架倾斜扫描）",
+    ),
+    ("the volume has {} voxels, more than the limit of {}", "该容积有 {} 个体素，超过 {} 个的上限"),
+    ("the voxels are {} mm long; the model reads up to {} mm", "体素边长为 {} mm；该模型最多支持 {} mm"),
+    ("the volume is {} mm wide; the model needs {} mm", "该容积的范围为 {} mm；该模型至少需要 {} mm"),
+    ("Modality (0008,0060) is {}; the model reads {}", "Modality (0008,0060) 为 {}；该模型可读取：{}"),
+    ("the volume is empty: all its voxels are alike", "该容积没有内容：所有体素的值相同"),
+    (
+        "the network needs {} MiB for this volume, more than volumes.memory_mib, which is {}",
+        "该容积的计算需要 {} MiB 内存，超过配置项 volumes.memory_mib 的 {}",
+    ),
     // Whether the model could run.
     ("the network's answer is not a number", "网络的输出不是数值"),
     ("a processing stage failed unexpectedly on this object", "处理该对象时某一步骤意外失败"),

@@ -20,6 +20,7 @@ pub(crate) fn of(code: ErrorCode) -> StatusCode {
         | E::UnfamiliarImage
         | E::OutsidePopulation
         | E::PoorQuality
+        | E::UnfitSeries
         | E::NotDicom
         | E::MalformedObject
         | E::MissingAttribute

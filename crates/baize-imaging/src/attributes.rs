@@ -36,12 +36,16 @@ pub(crate) mod tags {
     pub(crate) const VIEW_POSITION: Tag = (0x0018, 0x5101);
     pub(crate) const STUDY: Tag = (0x0020, 0x000D);
     pub(crate) const SERIES: Tag = (0x0020, 0x000E);
+    pub(crate) const POSITION: Tag = (0x0020, 0x0032);
+    pub(crate) const ORIENTATION: Tag = (0x0020, 0x0037);
+    pub(crate) const FRAME_OF_REFERENCE: Tag = (0x0020, 0x0052);
     pub(crate) const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
     pub(crate) const PHOTOMETRIC: Tag = (0x0028, 0x0004);
     pub(crate) const PLANAR: Tag = (0x0028, 0x0006);
     pub(crate) const FRAMES: Tag = (0x0028, 0x0008);
     pub(crate) const ROWS: Tag = (0x0028, 0x0010);
     pub(crate) const COLUMNS: Tag = (0x0028, 0x0011);
+    pub(crate) const PIXEL_SPACING: Tag = (0x0028, 0x0030);
     pub(crate) const BITS_ALLOCATED: Tag = (0x0028, 0x0100);
     pub(crate) const BITS_STORED: Tag = (0x0028, 0x0101);
     pub(crate) const HIGH_BIT: Tag = (0x0028, 0x0102);
@@ -91,12 +95,16 @@ pub(crate) mod tags {
         VIEW_POSITION,
         STUDY,
         SERIES,
+        POSITION,
+        ORIENTATION,
+        FRAME_OF_REFERENCE,
         SAMPLES_PER_PIXEL,
         PHOTOMETRIC,
         PLANAR,
         FRAMES,
         ROWS,
         COLUMNS,
+        PIXEL_SPACING,
         BITS_ALLOCATED,
         BITS_STORED,
         HIGH_BIT,
@@ -193,6 +201,13 @@ impl<'a> Attributes<'a> {
         let first = text.split('\\').next().unwrap_or_default().trim_matches(['\0', ' ']);
         // A UID, the longest of them, has 64 characters.
         (!first.is_empty() && first.len() <= 128).then_some(first)
+    }
+
+    /// All values of a text of the default repertoire as written, with `\` between.
+    pub(crate) fn all(&self, tag: Tag) -> Option<&'a str> {
+        let text = str::from_utf8(self.get(tag)?.value).ok()?.trim_matches(['\0', ' ']);
+        // The longest that is read, six decimals, has 101 characters.
+        (!text.is_empty() && text.len() <= 128).then_some(text)
     }
 
     /// The first value of a decimal string; `None` where there is none.

@@ -33,6 +33,26 @@ pub(crate) fn render(
         .map_err(|_| corrupt("the number of samples does not match Rows and Columns"))
 }
 
+/// The values behind the Modality LUT, `[rows, columns]`, as the modality measured them. Padding is 0.
+pub(crate) fn measured(
+    samples: &Samples<'_>,
+    layout: &Layout,
+    attributes: &Attributes<'_>,
+) -> Result<Array2<f32>, Fault> {
+    let chain = Chain::read(layout, attributes)?;
+    let value = |raw: usize| {
+        let stored = chain.stored_value(raw);
+        if chain.is_padding(stored) { 0.0 } else { chain.modality.apply(stored) as f32 }
+    };
+    let table: Vec<f32> = (0..=chain.mask).map(value).collect();
+    let mut values = Vec::with_capacity(layout.samples());
+    samples.for_each(layout.samples(), |raw| {
+        values.push(table[usize::from(raw >> layout.low_bits) & chain.mask]);
+    });
+    Array2::from_shape_vec((layout.rows, layout.columns), values)
+        .map_err(|_| corrupt("the number of samples does not match Rows and Columns"))
+}
+
 /// The grey-scale pipeline of one image.
 struct Chain {
     layout: Layout,

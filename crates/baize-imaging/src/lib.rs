@@ -19,6 +19,7 @@ pub mod overlay;
 mod part10;
 mod picture;
 mod samples;
+mod slice;
 mod syntax;
 mod text;
 
@@ -32,6 +33,7 @@ pub use picture::picture;
 
 pub use crop::crop;
 pub use fit::{Fitted, Placement, fit};
+pub use slice::{Place, Slice, read_place, read_slice};
 
 /// Explicit VR Little Endian.
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";

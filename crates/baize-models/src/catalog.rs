@@ -11,8 +11,10 @@ use crate::{Manifest, ModelError};
 /// The manifest's file name.
 pub(crate) const MANIFEST: &str = "manifest.toml";
 /// The folders of what is no imaging model: the triage models read patients, the gate looks before a model does, recipes
-/// tell how a model is made, and what others publish lies apart until it is one.
-const APART: [&str; 4] = ["triage", crate::gate::FOLDER, crate::recipe::FOLDER, crate::recipe::FETCHED];
+/// tell how a model is made, what others publish lies apart until it is one, and models of volumes are read by
+/// `baize-volume`.
+const APART: [&str; 5] =
+    ["triage", "volume", crate::gate::FOLDER, crate::recipe::FOLDER, crate::recipe::FETCHED];
 
 /// One installed version of a model.
 #[derive(Clone, Debug, PartialEq)]

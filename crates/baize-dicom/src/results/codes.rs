@@ -102,6 +102,9 @@ codes! {
     UNSPECIFIED_CALCULATION = "DCM" "112187" "Unspecified method of calculation" "未说明的计算方法", "annex D";
     ARTIFICIAL_INTELLIGENCE = "DCM" "123110" "Artificial Intelligence" "人工智能", "CID 7162";
     SPATIAL_CONCEPT = "SCT" "309825002" "Spatial and Relational Concept" "空间与关系概念", "CID 7150";
+    ANATOMICAL_STRUCTURE = "SCT" "91723000" "Anatomical Structure" "解剖结构", "CID 7150";
+    LEFT = "SCT" "7771000" "Left" "左侧", "CID 244";
+    RIGHT = "SCT" "24028007" "Right" "右侧", "CID 244";
     SELECTED_REGION = "DCM" "111099" "Selected region" "选定区域", "annex D";
     QUANTITY = "SCT" "246205007" "Quantity" "量", "PS3.3 section C.7.6.16.2.11";
     CLASS_ACTIVATION = "DCM" "130403" "Gradient-weighted class activation" "梯度加权类激活", "CID 218";

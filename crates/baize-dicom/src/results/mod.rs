@@ -9,6 +9,8 @@
 //! | Parametric Map | research: the heat maps as numbers |
 //! | Key Object Selection | the list of what belongs to the result |
 //!
+//! What a model said of a whole series is a Segmentation too: [`volume_segmentation`].
+//!
 //! A run that gave no findings is told by a structured report alone, which says how it ended and why, and holds nothing
 //! that reads as a negative result.
 //!
@@ -36,6 +38,7 @@ mod segmentation;
 mod selection;
 mod source;
 mod uids;
+mod volume;
 mod wording;
 
 use baize_core::{Fault, Language, MANUFACTURER, Report, Timestamp};
@@ -45,6 +48,7 @@ use dicom_dictionary_std::tags;
 use envelope::Envelope;
 pub use envelope::Kind;
 use source::Source;
+pub use volume::{Side, SourceSlice, Structure, VolumeResult, volume_segmentation};
 
 /// An object that tells a result.
 #[derive(Clone, Debug, PartialEq, Eq)]

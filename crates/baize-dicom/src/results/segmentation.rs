@@ -101,7 +101,7 @@ fn object(envelope: &Envelope<'_>, rows: u16, columns: u16, segments: &[Segment]
         .with(tags::PIXEL_REPRESENTATION, VR::US, 0_u16)
         .with_items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_place(envelope)])
         .with_items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups)
-        .with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(bits.bytes.into()));
+        .with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(bits.into_bytes().into()));
     placed(envelope, Kind::Segmentation, with_losses(envelope, envelope.body_part(object)), &dimensions)
 }
 
@@ -141,13 +141,21 @@ fn item(envelope: &Envelope<'_>, number: u16, segment: &Segment) -> InMemDicomOb
 
 /// Pixels of one bit, eight to a byte from the least significant one on, frames without a gap (PS3.5 section 8.1.1).
 #[derive(Default)]
-struct Bits {
+pub(super) struct Bits {
     bytes: Vec<u8>,
     count: usize,
 }
 
 impl Bits {
-    fn extend(&mut self, pixels: &[bool]) {
+    /// The bytes, padded to an even number.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        if self.bytes.len() % 2 == 1 {
+            self.bytes.push(0);
+        }
+        self.bytes
+    }
+
+    pub(super) fn extend(&mut self, pixels: &[bool]) {
         for pixel in pixels {
             let place = self.count % 8;
             if place == 0 {

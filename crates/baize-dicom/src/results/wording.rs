@@ -86,6 +86,24 @@ pub(crate) fn layer(language: Language) -> &'static str {
     pick(language, "人工智能所见（未核实）", "Findings of artificial intelligence (unverified)")
 }
 
+/// Series Description of the segmentation of a volume, at most 64 characters.
+pub(crate) fn structures(language: Language) -> &'static str {
+    pick(language, "白泽 AI 分割（科研用，未核实）", "Baize AI segmentation (research use, unverified)")
+}
+
+/// How much of a structure there is, and what that is worth.
+pub(crate) fn structure_note(millilitres: f64, language: Language) -> String {
+    match language {
+        Language::Chinese => {
+            format!("体积 {millilitres:.2} mL。人工智能分割，未经核实，准确性尚未测定。仅供科研使用。")
+        }
+        Language::English => format!(
+            "Volume {millilitres:.2} mL. Segmented by artificial intelligence; not verified, accuracy not measured. \
+             Research use only."
+        ),
+    }
+}
+
 /// What the parametric map holds, at most 64 characters.
 pub(crate) fn heat(language: Language) -> &'static str {
     pick(language, "人工智能热力图（未核实）", "Heat maps of artificial intelligence (unverified)")

@@ -109,6 +109,7 @@ mod tests {
             ErrorCode::UnfamiliarImage => 0xC000,
             ErrorCode::OutsidePopulation => 0xC000,
             ErrorCode::PoorQuality => 0xC000,
+            ErrorCode::UnfitSeries => 0xC000,
             ErrorCode::NotDicom => 0xC000,
             ErrorCode::MalformedObject => 0xC000,
             ErrorCode::MissingAttribute => 0xA900,

@@ -7,3 +7,4 @@ mod content;
 mod loops;
 mod peers;
 mod support;
+mod volume;

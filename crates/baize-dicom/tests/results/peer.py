@@ -2,6 +2,7 @@
 
     peer.py report FILE         measurement groups, by highdicom
     peer.py grids SEG MAP       segmentation and parametric map, by highdicom and pydicom
+    peer.py volume SEG          segmentation of a series, by highdicom
     peer.py attributes FILE...  attributes of each file, by pydicom
 """
 
@@ -92,6 +93,41 @@ def grids(segmentation, parametric_map):
     }
 
 
+def volume(path):
+    import highdicom
+    import numpy
+
+    segments = highdicom.seg.segread(path)
+    described = [(number, segments.get_segment_description(number)) for number in segments.segment_numbers]
+    sources = [uid for _, _, uid in segments.get_source_image_uids()]
+    labels = segments.get_pixels_by_source_instance(sources, combine_segments=True, assert_missing_frames_are_empty=True)
+    measures = segments.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+
+    def side(item):
+        types = item.SegmentedPropertyTypeCodeSequence[0].get("SegmentedPropertyTypeModifierCodeSequence")
+        return types[0].CodeValue if types else None
+
+    return {
+        "segments": [
+            [
+                number,
+                item.segment_label,
+                item.segmented_property_category.value,
+                item.segmented_property_type.value,
+                side(item),
+                item.algorithm_identification.name,
+                item.algorithm_identification.version,
+            ]
+            for number, item in described
+        ],
+        "frames": int(segments.NumberOfFrames),
+        "labels": numpy.asarray(labels).ravel().tolist(),
+        "spacing": [float(measures.SpacingBetweenSlices), *map(float, measures.PixelSpacing)],
+        "frame_of_reference": segments.FrameOfReferenceUID,
+        "white": list(segments.SegmentSequence[0].RecommendedDisplayCIELabValue),
+    }
+
+
 def attributes(path):
     data_set = pydicom.dcmread(path)
     texts_of_state, tracking, outlines = [], [], []
@@ -122,6 +158,8 @@ if __name__ == "__main__":
         answer = report(files[0])
     elif command == "grids":
         answer = grids(*files)
+    elif command == "volume":
+        answer = volume(files[0])
     else:
         answer = [attributes(path) for path in files]
     json.dump(answer, sys.stdout)

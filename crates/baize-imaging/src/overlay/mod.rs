@@ -6,6 +6,7 @@
 mod heat;
 mod layer;
 mod paint;
+mod planes;
 
 use baize_core::{ErrorCode, Fault, PixelBox};
 use image::codecs::png::PngEncoder;
@@ -16,6 +17,7 @@ use crate::fit::resize;
 use crate::{Image, Placement};
 pub use layer::heat_layer;
 use paint::{Canvas, Color, Letters};
+pub use planes::{Panel, three_planes};
 
 /// The longer side of the image in the picture, in pixels: at most this.
 const LONGEST_SIDE: f64 = 1024.0;

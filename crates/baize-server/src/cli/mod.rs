@@ -13,6 +13,7 @@ mod route;
 mod serve;
 mod train;
 mod triage;
+mod volume;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Verb {
     Serve(Configured<serve::Serve>),
     /// Reads image files with the same pipeline, without a server.
     Infer(Configured<infer::Infer>),
+    /// Divides a series of slices into structures and measures them.
+    Volume(Configured<volume::VolumeVerb>),
     /// Assesses patients offline: JSON lines in, JSON lines out.
     Triage(Configured<triage::Triage>),
     /// De-identifies DICOM files (PS3.15 Basic Profile).
@@ -104,6 +107,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.verb {
         Verb::Serve(serve) => serve.verb.run(sound(serve.configuration.load()?)?),
         Verb::Infer(infer) => infer.verb.run(sound(infer.configuration.load()?)?),
+        Verb::Volume(volume) => volume.verb.run(&sound(volume.configuration.load()?)?),
         Verb::Triage(triage) => triage.verb.run(sound(triage.configuration.load()?)?),
         Verb::Deidentify(verb) => verb.verb.run(sound(verb.configuration.load()?)?),
         Verb::Export(export) => export.run(),

@@ -345,6 +345,8 @@ fn sizes(config: &Config, found: &mut Vec<String>) {
         ("engine.decode_threads", config.engine.decode_threads as u64),
         ("engine.decoded_budget_mib", config.engine.decoded_budget_mib),
         ("engine.stat_blocking_ms", config.engine.stat_blocking_ms),
+        ("volumes.memory_mib", config.volumes.memory_mib),
+        ("volumes.threads", config.volumes.threads as u64),
         ("lanes.stat_seconds", config.lanes.stat_seconds),
         ("studies.quiet_seconds", config.studies.quiet_seconds),
         ("studies.stow_quiet_seconds", config.studies.stow_quiet_seconds),

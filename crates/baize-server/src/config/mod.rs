@@ -45,6 +45,7 @@ pub(crate) struct Config {
     pub mqtt: Mqtt,
     pub limits: Limits,
     pub engine: Engine,
+    pub volumes: Volumes,
     pub lanes: Lanes,
     pub studies: Studies,
     pub log: Log,
@@ -338,6 +339,14 @@ pub(crate) struct Engine {
     pub drain_seconds: u64,
 }
 
+/// `[volumes]`
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Volumes {
+    pub memory_mib: u64,
+    pub threads: usize,
+}
+
 /// `[lanes]`: within how many seconds a result is due.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -446,6 +455,12 @@ impl Default for Priors {
 impl Default for Limits {
     fn default() -> Self {
         Self { max_object_mib: 256, max_pixels: 100_000_000, receive_budget_mib: 512 }
+    }
+}
+
+impl Default for Volumes {
+    fn default() -> Self {
+        Self { memory_mib: 1536, threads: 2 }
     }
 }
 

@@ -37,4 +37,5 @@ mod studies;
 mod triage;
 mod upstream;
 mod viewer;
+mod volume;
 mod webhook;
