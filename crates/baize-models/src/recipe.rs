@@ -4,7 +4,7 @@
 //! Another model of the same kind of network is another recipe, not code.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -15,7 +15,7 @@ use crate::{Manifest, ModelError};
 
 /// The folder of the recipes, beside the models.
 pub(crate) const FOLDER: &str = "recipes";
-/// The folder of what was fetched, beside the models.
+/// The folder where what others publish lies, beside the models.
 pub(crate) const FETCHED: &str = "upstream";
 /// The weights of a model that was made from a recipe.
 pub(crate) const WEIGHTS: &str = "model.bpk";
@@ -104,24 +104,27 @@ impl Recipe {
         Ok(names)
     }
 
-    /// The recipes of a package, in the order of their names.
+    /// The recipes of a package, in the order of their names. Those of other kinds of models, which have no table
+    /// `model`, are passed over.
     ///
     /// # Errors
     /// A recipe that doesn't hold.
     pub fn of_package(weights_dir: &Path, package: &str) -> Result<Vec<Self>, ModelError> {
-        let all: Result<Vec<Self>, _> =
-            Self::names(weights_dir)?.iter().map(|name| Self::open(weights_dir, name)).collect();
-        Ok(all?.into_iter().filter(|recipe| recipe.upstream.package == package).collect())
+        let mut found = Vec::new();
+        for name in Self::names(weights_dir)? {
+            let path = weights_dir.join(FOLDER).join(format!("{name}.toml"));
+            let text = fs::read_to_string(&path).map_err(|source| io(&path, source))?;
+            if text.lines().any(|line| line.trim() == "[model]") {
+                found.push(Self::open(weights_dir, &name)?);
+            }
+        }
+        found.retain(|recipe| recipe.upstream.package == package);
+        Ok(found)
     }
 
     /// The model's name.
     pub fn id(&self) -> &str {
         &self.id
-    }
-
-    /// Where a file of upstream lies once it has been fetched.
-    pub fn fetched(&self, weights_dir: &Path, file: &UpstreamFile) -> PathBuf {
-        weights_dir.join(FETCHED).join(&self.id).join(&file.name)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -29,9 +29,9 @@ pub(crate) struct Network {
 }
 
 enum Kind {
-    Residual(ResidualNet),
-    Dense(DenseNet),
-    ResNet(ResNet),
+    Residual(Box<ResidualNet>),
+    Dense(Box<DenseNet>),
+    ResNet(Box<ResNet>),
 }
 
 impl Network {
@@ -46,9 +46,15 @@ impl Network {
         let count = channels.len().max(1);
         let weights = Weights { name: &file.weights, bytes: weights };
         let kind = match &file.network {
-            NetworkFile::ResidualCnn(shape) => Kind::Residual(weights.ours(shape.init(labels, device))?),
-            NetworkFile::DenseNet(shape) => Kind::Dense(weights.any(shape.init(count, labels, device))?),
-            NetworkFile::ResNet(shape) => Kind::ResNet(weights.any(shape.init(count, labels, device))?),
+            NetworkFile::ResidualCnn(shape) => {
+                Kind::Residual(Box::new(weights.ours(shape.init(labels, device))?))
+            }
+            NetworkFile::DenseNet(shape) => {
+                Kind::Dense(Box::new(weights.any(shape.init(count, labels, device))?))
+            }
+            NetworkFile::ResNet(shape) => {
+                Kind::ResNet(Box::new(weights.any(shape.init(count, labels, device))?))
+            }
         };
         Ok(Self { kind, channels })
     }
@@ -59,9 +65,9 @@ impl Network {
     /// Where they cannot be written.
     pub(crate) fn pack(self) -> Result<Vec<u8>, String> {
         match self.kind {
-            Kind::Residual(network) => pack(network),
-            Kind::Dense(network) => pack(network),
-            Kind::ResNet(network) => pack(network),
+            Kind::Residual(network) => pack(*network),
+            Kind::Dense(network) => pack(*network),
+            Kind::ResNet(network) => pack(*network),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `baize models`: what is installed, and what others publish.
 
+mod source;
 mod upstream;
 
 use std::process::ExitCode;

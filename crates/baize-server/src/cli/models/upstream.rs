@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
-use baize_models::{Pins, Recipe, UpstreamFile, convert, sha256_hex};
+use baize_models::{Pins, Recipe, convert, sha256_hex};
 use clap::Args;
 
 use super::super::{ConfigurationFlags, language, say};
+use super::source::{File, Source};
 use crate::download;
 
 /// `baize models fetch`
@@ -53,13 +54,12 @@ impl Fetch {
     /// Fetches what is missing, and installs the model if its files are trusted.
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let weights_dir = self.configuration.load()?.models.weights_dir;
-        let recipe = Recipe::open(&weights_dir, &self.model)?;
+        let source = Source::open(&weights_dir, &self.model)?;
         let pins = Pins::open(&weights_dir)?;
-        let upstream = &recipe.upstream;
-        say(&format!("{}  {}  {}\n{}", recipe.id(), upstream.name, upstream.license, upstream.citation));
+        say(&source.about());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        for file in &upstream.files {
-            let target = recipe.fetched(&weights_dir, file);
+        for file in source.files() {
+            let target = source.fetched(&weights_dir, &file);
             if target.is_file() {
                 say(&both(
                     &format!("已在本机：{}", target.display()),
@@ -69,11 +69,11 @@ impl Fetch {
                 say(&file.url);
                 runtime
                     .block_on(download::fetch(&file.url, &target))
-                    .with_context(|| offline(&recipe, file))?;
+                    .with_context(|| source.offline(&file))?;
             }
             let found = checksum(&target)?;
             say(&format!("SHA-256 {found}"));
-            match trusted(&pins, &recipe, file) {
+            match trusted(&pins, source.id(), &file) {
                 Some(trusted) if trusted == found => {}
                 Some(trusted) => {
                     std::fs::remove_file(&target)
@@ -81,12 +81,13 @@ impl Fetch {
                     bail!(refused(&target, &trusted, &found));
                 }
                 None => {
-                    say(&unpinned(&recipe, &found));
+                    say(&unpinned(source.id(), &found));
                     return Ok(ExitCode::SUCCESS);
                 }
             }
         }
-        install(&recipe, &weights_dir)
+        installed(&source.install(&weights_dir)?);
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -94,32 +95,31 @@ impl Trust {
     /// Pins the checksums of what was fetched and installs the model.
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let weights_dir = self.configuration.load()?.models.weights_dir;
-        let recipe = Recipe::open(&weights_dir, &self.model)?;
+        let source = Source::open(&weights_dir, &self.model)?;
+        let id = source.id();
         let mut pins = Pins::open(&weights_dir)?;
-        for file in &recipe.upstream.files {
-            let path = recipe.fetched(&weights_dir, file);
+        for file in source.files() {
+            let path = source.fetched(&weights_dir, &file);
             ensure!(
                 path.is_file(),
                 both(
-                    &format!("尚未下载 {0}：请先运行 baize models fetch {0}", recipe.id()),
-                    &format!("{0} has not been fetched: run baize models fetch {0} first", recipe.id()),
+                    &format!("尚未下载 {id}：请先运行 baize models fetch {id}"),
+                    &format!("{id} has not been fetched: run baize models fetch {id} first"),
                 )
             );
             let found = checksum(&path)?;
             let wanted = self.sha256.as_deref().map(str::to_ascii_lowercase);
-            if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
+            if let Some(wanted) = wanted.or(file.sha256).filter(|wanted| *wanted != found) {
                 bail!(refused(&path, &wanted, &found));
             }
-            if let Some(known) = file.sha256.as_deref().filter(|known| *known != found) {
-                bail!(refused(&path, known, &found));
-            }
-            pins.trust(recipe.id(), &file.name, &found)?;
+            pins.trust(id, &file.name, &found)?;
             say(&both(
                 &format!("已信任 {}  SHA-256 {found}", file.name),
                 &format!("trusted: {}  SHA-256 {found}", file.name),
             ));
         }
-        install(&recipe, &weights_dir)
+        installed(&source.install(&weights_dir)?);
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -130,7 +130,7 @@ impl Convert {
         let recipe = self.recipe(&weights_dir)?;
         let file = recipe.upstream.files.first().context("the recipe names no file")?;
         let found = checksum(&self.file)?;
-        match trusted(&Pins::open(&weights_dir)?, &recipe, file) {
+        match trusted(&Pins::open(&weights_dir)?, recipe.id(), &file.clone().into()) {
             Some(trusted) if trusted != found => bail!(refused(&self.file, &trusted, &found)),
             Some(_) => {}
             None => say(&both(
@@ -138,7 +138,7 @@ impl Convert {
                 &format!("SHA-256 {found} is not pinned: compare it with another source"),
             )),
         }
-        installed(&convert(&recipe, &self.file, &weights_dir)?);
+        installed(&convert(&recipe, &self.file, &weights_dir)?.manifest.model());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -163,16 +163,7 @@ impl Convert {
     }
 }
 
-/// Makes the model of what was fetched.
-fn install(recipe: &Recipe, weights_dir: &Path) -> anyhow::Result<ExitCode> {
-    for file in &recipe.upstream.files {
-        installed(&convert(recipe, &recipe.fetched(weights_dir, file), weights_dir)?);
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn installed(entry: &baize_models::Entry) {
-    let model = entry.manifest.model();
+fn installed(model: &baize_core::ModelRef) {
     say(&both(
         &format!("已安装 {model}；运行 baize models verify 可核验"),
         &format!("installed {model}; baize models verify checks it"),
@@ -180,8 +171,8 @@ fn installed(entry: &baize_models::Entry) {
 }
 
 /// The checksum that a file must have: what the recipe knows, else what was pinned here.
-fn trusted(pins: &Pins, recipe: &Recipe, file: &UpstreamFile) -> Option<String> {
-    file.sha256.clone().or_else(|| pins.get(recipe.id(), &file.name).map(str::to_owned))
+fn trusted(pins: &Pins, model: &str, file: &File) -> Option<String> {
+    file.sha256.clone().or_else(|| pins.get(model, &file.name).map(str::to_owned))
 }
 
 fn checksum(path: &Path) -> anyhow::Result<String> {
@@ -189,7 +180,7 @@ fn checksum(path: &Path) -> anyhow::Result<String> {
     Ok(sha256_hex(&bytes))
 }
 
-fn both(zh: &str, en: &str) -> String {
+pub(super) fn both(zh: &str, en: &str) -> String {
     match language::of_operator() {
         baize_core::Language::Chinese => zh.to_owned(),
         baize_core::Language::English => en.to_owned(),
@@ -206,8 +197,7 @@ fn refused(path: &Path, trusted: &str, found: &str) -> String {
     )
 }
 
-fn unpinned(recipe: &Recipe, found: &str) -> String {
-    let id = recipe.id();
+fn unpinned(id: &str, found: &str) -> String {
     both(
         &format!(
             "该文件的校验值尚未被信任。请在另一台电脑或另一网络上核对，一致后运行：\n  baize models trust {id} {found}"
@@ -215,19 +205,6 @@ fn unpinned(recipe: &Recipe, found: &str) -> String {
         &format!(
             "Nobody here has trusted this file yet. Compare its checksum with a download over another network, and if they \
              are the same, run:\n  baize models trust {id} {found}"
-        ),
-    )
-}
-
-fn offline(recipe: &Recipe, file: &UpstreamFile) -> String {
-    let (url, package, id) = (&file.url, &recipe.upstream.package, recipe.id());
-    both(
-        &format!(
-            "无法下载。若本机不能访问外网，请在能上网的电脑上下载\n  {url}\n核对后拷贝到本机，再运行：\n  baize models convert --from {package} --model {id} 文件"
-        ),
-        &format!(
-            "could not be fetched. Where this machine has no way out, fetch\n  {url}\non another one, carry the file here \
-             and run:\n  baize models convert --from {package} --model {id} FILE"
         ),
     )
 }
