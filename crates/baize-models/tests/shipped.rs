@@ -50,9 +50,14 @@ fn every_shipped_model_holds_and_runs() {
             assert!(card.contains(&threshold), "the card of {} lacks the threshold {threshold}", manifest.id);
         }
         if manifest.preview {
-            assert!(manifest.labels.iter().all(|label| label.critical_threshold.is_none()), "{}", manifest.id);
+            assert!(
+                manifest.labels.iter().all(|label| label.critical_threshold.is_none()),
+                "{}",
+                manifest.id
+            );
             for text in [&card, &manifest.intended_use.en, &manifest.intended_use.zh] {
-                let said = text.contains("preview, not for clinical use") || text.contains("预览版，不用于临床");
+                let said =
+                    text.contains("preview, not for clinical use") || text.contains("预览版，不用于临床");
                 assert!(said, "{} does not say that it is a preview", manifest.id);
             }
         }
