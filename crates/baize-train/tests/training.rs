@@ -79,7 +79,8 @@ fn screen(folder: &Path, start: &Path) {
             image::Luma([if fluid { 200 } else { 50 + ((x * 7 + y * 3 + index * 11) % 90) as u8 }])
         });
         image.save(folder.join(format!("adult{index}.png"))).unwrap();
-        let others = [index % 3 == 0, index % 3 == 1, index / 2 % 2 == 0, index / 4 % 2 == 0, index % 5 == 0];
+        let (square, uneven) = (index * index, index * 29);
+        let others = [square % 7 < 3, square % 11 < 5, index * 13 % 17 < 8, uneven % 23 < 11, index % 5 == 0];
         let others: Vec<String> = others.iter().map(|truth| u8::from(*truth).to_string()).collect();
         let source = ["one", "two"][index as usize / 60];
         csv +=
