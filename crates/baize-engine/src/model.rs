@@ -57,7 +57,8 @@ impl Models {
         }
         let mut admitted = Vec::new();
         let mut refusals = Vec::new();
-        let routed = self.manifests.iter().enumerate().filter(|(_, one)| decision.choice.includes(&one.model()));
+        let routed =
+            self.manifests.iter().enumerate().filter(|(_, one)| decision.choice.includes(&one.model()));
         for (index, manifest) in routed {
             let answer = match decision.body_part_from {
                 BodyPartFrom::Header => manifest.admits(facts),
@@ -165,6 +166,10 @@ mod tests {
         // Nobody knows such patients: one refusal, not one for each model.
         assert_eq!(ids(Outside::Refuse, Some(12.0)).len(), 1);
         assert_eq!(ids(Outside::Refuse, None).len(), 1);
-        assert_eq!(ids(Outside::Score, Some(64.0)), ["adult", "child"], "who knows such patients comes first");
+        assert_eq!(
+            ids(Outside::Score, Some(64.0)),
+            ["adult", "child"],
+            "who knows such patients comes first"
+        );
     }
 }

@@ -104,7 +104,9 @@ fn unfamiliar(manifest: &Manifest, known: &Familiarity, distance: f32) -> Fault 
 fn strange(known: &Familiarity, distance: f32) -> Text {
     let limit = known.limit;
     Text {
-        zh: format!("该图像与模型训练和验证所用图像相差过大（距离 {distance:.2}，上限 {limit:.2}），结果须格外谨慎对待"),
+        zh: format!(
+            "该图像与模型训练和验证所用图像相差过大（距离 {distance:.2}，上限 {limit:.2}），结果须格外谨慎对待"
+        ),
         en: format!(
             "The image is far from all that the model was trained and validated on (distance {distance:.2}, at most \
              {limit:.2}): mind that with its result"

@@ -7,7 +7,9 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use baize_core::ports::{Door, Intake as _, Reader as _};
-use baize_core::{ErrorCode, Fault, GateLook, Language, Lane, ModelRef, Outcome, Population, SystemClock, Text};
+use baize_core::{
+    ErrorCode, Fault, GateLook, Lane, Language, ModelRef, Outcome, Population, SystemClock, Text,
+};
 use baize_engine::{Engine, EngineConfig, EngineError, Gatekeeper, Guidance, Outside};
 use baize_models::{Familiarity, Manifest};
 use baize_routing::Rules;
@@ -176,7 +178,10 @@ async fn who_is_outside_the_validated_population_gets_a_score_in_research_only()
             let read = bench.engine.read(object.build(), Lane::Routine).await.unwrap();
             assert_eq!(read.overlay_png.is_some(), mode == Outside::Score, "{words}");
             for report in [stored, read.report] {
-                assert!(report.model.is_some() && report.gate == Some(seen()), "the gate has looked: {words}");
+                assert!(
+                    report.model.is_some() && report.gate == Some(seen()),
+                    "the gate has looked: {words}"
+                );
                 match (mode, report.outcome) {
                     (Outside::Refuse, Outcome::Refused(fault)) => {
                         assert_eq!(fault.code, ErrorCode::OutsidePopulation);

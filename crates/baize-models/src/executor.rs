@@ -130,9 +130,7 @@ impl BurnExecutor {
             }
         }
         let answers = logits.outer_iter().zip(heat).zip(pooled);
-        answers
-            .map(|((logits, heat), features)| self.prediction(logits.to_vec(), heat, features))
-            .collect()
+        answers.map(|((logits, heat), features)| self.prediction(logits.to_vec(), heat, features)).collect()
     }
 
     fn heat(&self, features: &Array4<f32>) -> Vec<Array3<f32>> {

@@ -62,9 +62,12 @@ impl Familiarity {
         let deviation: Vec<f64> = mean
             .iter()
             .enumerate()
-            .map(|(place, mean)| (column(place).map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt())
+            .map(|(place, mean)| {
+                (column(place).map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+            })
             .collect();
-        let least = (deviation.iter().sum::<f64>() / width as f64 * LEAST_DEVIATION).max(f64::from(f32::MIN_POSITIVE));
+        let least = (deviation.iter().sum::<f64>() / width as f64 * LEAST_DEVIATION)
+            .max(f64::from(f32::MIN_POSITIVE));
         let mut known = Self {
             model: manifest.model().to_string(),
             weights_sha256: manifest.file().sha256.clone(),
@@ -106,23 +109,30 @@ impl Familiarity {
             return Ok(None);
         }
         let fail = |problem: String| ModelError::Manifest { origin: path.display().to_string(), problem };
-        let text = fs::read_to_string(&path)
-            .map_err(|source| ModelError::Io { path: path.clone(), source })?;
+        let text =
+            fs::read_to_string(&path).map_err(|source| ModelError::Io { path: path.clone(), source })?;
         let known: Self = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
-        known.problem(&manifest.model(), &manifest.file().sha256).map_or(Ok(Some(known)), |text| Err(fail(text)))
+        known
+            .problem(&manifest.model(), &manifest.file().sha256)
+            .map_or(Ok(Some(known)), |text| Err(fail(text)))
     }
 
     /// What is wrong with the values, naming the key.
     fn problem(&self, model: &ModelRef, sha256: &str) -> Option<String> {
         if self.weights_sha256 != sha256 || self.model != model.to_string() {
-            return Some(format!("weights_sha256: the file belongs to {} with other weights; make it anew", self.model));
+            return Some(format!(
+                "weights_sha256: the file belongs to {} with other weights; make it anew",
+                self.model
+            ));
         }
         let sound = |deviation: &f32| deviation.is_finite() && *deviation > 0.0;
         if self.mean.len() != self.deviation.len()
             || !self.mean.iter().all(|mean| mean.is_finite())
             || !self.deviation.iter().all(sound)
         {
-            return Some("mean and deviation: one number each for every feature, deviations above 0".to_owned());
+            return Some(
+                "mean and deviation: one number each for every feature, deviations above 0".to_owned(),
+            );
         }
         (!(self.limit.is_finite() && self.limit > 0.0)).then(|| "limit: must be above 0".to_owned())
     }
@@ -174,7 +184,7 @@ mod tests {
         write(&known);
         assert_eq!(Familiarity::read(folder.path(), &manifest).unwrap(), Some(known.clone()));
         for (key, broken) in [
-            ("weights_sha256", Familiarity { weights_sha256: "0".repeat(64), ..known.clone() }),
+            ("weights_sha256", Familiarity { weights_sha256: "1".repeat(64), ..known.clone() }),
             ("limit", Familiarity { limit: f32::NAN, ..known.clone() }),
             ("deviation", Familiarity { deviation: vec![0.0; 3], ..known.clone() }),
             ("mean", Familiarity { mean: vec![0.0; 2], ..known }),

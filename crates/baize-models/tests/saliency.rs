@@ -2,7 +2,11 @@
 //! Checks for Saliency Maps", 2018): with random weights the shipped model must point elsewhere. And it must point to the
 //! same place every time.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where a step fails, and says what it saw")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where a step fails, and says what it saw"
+)]
 
 #[allow(dead_code, reason = "another test file uses the rest")]
 mod common;

@@ -47,9 +47,7 @@ mod validation;
 mod weights;
 
 pub use bootstrap::Interval;
-pub use evaluation::{
-    CxrEvaluation, Evaluation, FamiliarityTraining, LabelEvaluation, Movement, Subgroup,
-};
+pub use evaluation::{CxrEvaluation, Evaluation, FamiliarityTraining, LabelEvaluation, Movement, Subgroup};
 pub use gate::{GateEvaluation, GateReport, GateTraining};
 pub use metrics::{Bin, Figures};
 pub use training::{CxrTraining, ScreenTraining};

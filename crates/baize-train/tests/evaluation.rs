@@ -30,7 +30,8 @@ fn images() -> tempfile::TempDir {
         csv += &format!("{name},{truth},p{patient},{kind},AP,{},{sick}\n", 2 + index / 6 * 30);
     }
     // A DICOM object is decoded as the server does; this one says nothing of the truth.
-    fs::write(folder.path().join("12.dcm"), baize_testkit::ObjectBuilder::chest(3).size(96, 96).build()).unwrap();
+    fs::write(folder.path().join("12.dcm"), baize_testkit::ObjectBuilder::chest(3).size(96, 96).build())
+        .unwrap();
     csv += "12.dcm,,p12,,AP,,1\n";
     fs::write(folder.path().join("labels.csv"), csv).unwrap();
     folder

@@ -41,7 +41,13 @@ fn data(folder: &Path) {
     let name = |source: &str, copy: u32| format!("{source}/{copy}.png");
     for (source, tar, csv, head, row) in [
         ("kermany", "kermany_train.tar", "kermany_train.csv", "path,pneumonia,patient", ",0,n"),
-        ("nih", "nih_adult_trainval.tar", "nih_adult_trainval.csv", "path,split,view,patient", ",SPLIT,VIEW,n"),
+        (
+            "nih",
+            "nih_adult_trainval.tar",
+            "nih_adult_trainval.csv",
+            "path,split,view,patient",
+            ",SPLIT,VIEW,n",
+        ),
     ] {
         archive(&folder.join(tar), (0..10).map(|copy| (name(source, copy), picture(3, copy + 20))));
         let row = |copy: u32| {
@@ -104,7 +110,7 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     assert_eq!((all.accuracy.images, all.passed.images, all.refused.images), (4, 1, 3));
     assert_eq!(report.refusals.get("multi_frame"), Some(&1));
     let table = report.to_string();
-    assert!(table.contains("gate@0.1.0") && table.contains("other images refused"), "{table}");
+    assert!(table.contains("gate@0.2.0") && table.contains("other images refused"), "{table}");
     let written = fs::read_to_string(folder.path().join("report/gate-0.2.0/evaluation.json")).unwrap();
     let written: serde_json::Value = serde_json::from_str(&written).unwrap();
     let confusion = written["confusion"].as_array().unwrap();

@@ -55,7 +55,8 @@ impl Look {
 
     /// The likeliest of some classes.
     pub fn best_of(&self, classes: &[usize]) -> usize {
-        let probability = |class: &usize| self.probabilities.get(*class).copied().unwrap_or(f32::NEG_INFINITY);
+        let probability =
+            |class: &usize| self.probabilities.get(*class).copied().unwrap_or(f32::NEG_INFINITY);
         let by_probability = |a: &&usize, b: &&usize| probability(a).total_cmp(&probability(b));
         classes.iter().max_by(by_probability).copied().unwrap_or(0)
     }

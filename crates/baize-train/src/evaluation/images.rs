@@ -50,7 +50,8 @@ impl Images {
         let mut places = HashMap::new();
         for name in names {
             let path = Path::new(name);
-            let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+            let inside =
+                path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
             let file = if path.is_absolute() { path.to_owned() } else { root.join(path) };
             if (path.is_absolute() || inside) && file.is_file() {
                 places.insert((*name).to_owned(), Place::File(file));

@@ -161,11 +161,19 @@ impl fmt::Display for Evaluation {
                 row(f, &format!("{} {}", subgroup.column, subgroup.value), &subgroup.figures)?;
             }
             if !label.retest.is_empty() {
-                writeln!(f, "{:<26}{:>7}{:>10}{:>10}{:>10}{:>10}", "retest", "images", "mean |Δ|", "95th", "max", "flipped")?;
+                writeln!(
+                    f,
+                    "{:<26}{:>7}{:>10}{:>10}{:>10}{:>10}",
+                    "retest", "images", "mean |Δ|", "95th", "max", "flipped"
+                )?;
             }
             for Movement { change, images, mean, p95, max, flipped } in &label.retest {
                 let name = retest::name(change).en;
-                writeln!(f, "{name:<26}{images:>7}{mean:>10.4}{p95:>10.4}{max:>10.4}{:>9.2}%", flipped * 100.0)?;
+                writeln!(
+                    f,
+                    "{name:<26}{images:>7}{mean:>10.4}{p95:>10.4}{max:>10.4}{:>9.2}%",
+                    flipped * 100.0
+                )?;
             }
         }
         self.files.iter().try_for_each(|file| write!(f, "\n{}", file.display()))

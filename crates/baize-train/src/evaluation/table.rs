@@ -57,14 +57,16 @@ fn snake_case(text: &str) -> String {
 pub(super) fn read(path: &Path, manifest: &Manifest, only: Option<&str>) -> Result<Table> {
     let name = path.display();
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot open {name}"))?;
-    let columns: Vec<String> = reader.headers().with_context(|| format!("in {name}"))?.iter().map(trim).collect();
+    let columns: Vec<String> =
+        reader.headers().with_context(|| format!("in {name}"))?.iter().map(trim).collect();
     ensure!(columns.iter().any(|column| column == "path"), "{name} has no column path");
     let measured = choose(&columns, manifest, only).with_context(|| format!("in {name}"))?;
     let mut lines = Vec::new();
     for record in reader.records() {
         let record = record.with_context(|| format!("in {name}"))?;
         let fields: HashMap<&str, &str> = columns.iter().map(String::as_str).zip(record.iter()).collect();
-        let field = |column: &str| fields.get(column).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let field =
+            |column: &str| fields.get(column).map(|value| value.trim()).filter(|value| !value.is_empty());
         let path = field("path").with_context(|| format!("{name} has a line without a path"))?.to_owned();
         let truth = measured
             .iter()

@@ -251,7 +251,9 @@ impl Views {
                 .par_iter()
                 .enumerate()
                 .filter(|(_, one)| is_chest(&one.class))
-                .map(|(number, one)| serving(plan, &cropped(&one.pixels, &mut sample_rng(!plan.seed, 2, number))))
+                .map(|(number, one)| {
+                    serving(plan, &cropped(&one.pixels, &mut sample_rng(!plan.seed, 2, number)))
+                })
                 .collect(),
             drawn: numbers().map(|n| made(n, &|rng| drawn::for_training(rng))).collect(),
             unseen: numbers().map(|n| made(n, &|rng| drawn::unseen(rng))).collect(),

@@ -118,10 +118,7 @@ fn rows<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
 }
 
 /// Every image of an archive, with what `describe` says about its name.
-fn archive(
-    path: &Path,
-    describe: impl Fn(&str) -> Result<Told> + Sync,
-) -> Result<Vec<Picture>> {
+fn archive(path: &Path, describe: impl Fn(&str) -> Result<Told> + Sync) -> Result<Vec<Picture>> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut files = Vec::new();
     for entry in tar::Archive::new(BufReader::new(file)).entries()? {

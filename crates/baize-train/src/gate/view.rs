@@ -79,7 +79,10 @@ impl Probe {
 
 /// Fits on the first and measures on the second images, each with whether its view is PA and, of the second, its
 /// patient. `None` where one side has no image.
-pub(super) fn measure(training: &[(&Signs, bool)], held_back: &[(&Signs, bool, &str)]) -> Option<ViewFigures> {
+pub(super) fn measure(
+    training: &[(&Signs, bool)],
+    held_back: &[(&Signs, bool, &str)],
+) -> Option<ViewFigures> {
     if training.is_empty() || held_back.is_empty() {
         return None;
     }
@@ -112,7 +115,12 @@ mod tests {
     fn a_feature_that_tells_the_view_is_found_and_one_that_does_not_is_not() {
         let wave = |index: usize| ((index * 37 % 101) as f32 / 50.0) - 1.0;
         let all: Vec<(Signs, bool)> = (0..200)
-            .map(|index| (signs([wave(index) + if index % 2 == 0 { 3.0 } else { 0.0 }, wave(index + 7)]), index % 2 == 0))
+            .map(|index| {
+                (
+                    signs([wave(index) + if index % 2 == 0 { 3.0 } else { 0.0 }, wave(index + 7)]),
+                    index % 2 == 0,
+                )
+            })
             .collect();
         let training: Vec<_> = all.iter().take(100).map(|(signs, is_pa)| (signs, *is_pa)).collect();
         let held: Vec<_> = all.iter().skip(100).map(|(signs, is_pa)| (signs, *is_pa, "p")).collect();
