@@ -52,7 +52,7 @@ fn data(folder: &Path) {
         archive(&folder.join(tar), (0..10).map(|copy| (name(source, copy), picture(3, copy + 20))));
         let row = |copy: u32| {
             let split = if copy < 2 { "val" } else { "train" };
-            let view = if copy % 2 == 0 { "PA" } else { "AP" };
+            let view = if copy.is_multiple_of(2) { "PA" } else { "AP" };
             format!("{}{}{copy}", name(source, copy), row.replace("SPLIT", split).replace("VIEW", view))
         };
         fs::write(folder.join(csv), format!("{head}\n{}\n", (0..10).map(row).collect::<Vec<_>>().join("\n")))
