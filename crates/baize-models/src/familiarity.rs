@@ -184,7 +184,7 @@ mod tests {
         write(&known);
         assert_eq!(Familiarity::read(folder.path(), &manifest).unwrap(), Some(known.clone()));
         for (key, broken) in [
-            ("weights_sha256", Familiarity { weights_sha256: "0".repeat(64), ..known.clone() }),
+            ("weights_sha256", Familiarity { weights_sha256: "1".repeat(64), ..known.clone() }),
             ("limit", Familiarity { limit: f32::NAN, ..known.clone() }),
             ("deviation", Familiarity { deviation: vec![0.0; 3], ..known.clone() }),
             ("mean", Familiarity { mean: vec![0.0; 2], ..known }),

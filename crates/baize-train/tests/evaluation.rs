@@ -19,14 +19,15 @@ fn images() -> tempfile::TempDir {
     let mut csv = "path,pneumonia,patient,kind,view,age,sick\n".to_owned();
     for index in 0..12u32 {
         let positive = index % 3 == 0;
-        let name = format!("{index}.{}", if index % 2 == 0 { "png" } else { "jpeg" });
+        let name = format!("{index}.{}", if index.is_multiple_of(2) { "png" } else { "jpeg" });
         let image = image::GrayImage::from_fn(80 + index, 64, |x, y| {
             let wave = ((x + index) as f32 * 0.2).sin() * (y as f32 * 0.15).cos();
             image::Luma([(128.0 + 90.0 * wave) as u8])
         });
         image.save(folder.path().join(&name)).unwrap();
         let kind = if positive { "viral" } else { "" };
-        let (truth, patient, sick) = (u8::from(positive), index / 2 * 2 % 16, u8::from(index % 2 == 0));
+        let (truth, patient, sick) =
+            (u8::from(positive), index / 2 * 2 % 16, u8::from(index.is_multiple_of(2)));
         csv += &format!("{name},{truth},p{patient},{kind},AP,{},{sick}\n", 2 + index / 6 * 30);
     }
     // A DICOM object is decoded as the server does; this one says nothing of the truth.

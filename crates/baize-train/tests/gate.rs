@@ -52,7 +52,7 @@ fn data(folder: &Path) {
         archive(&folder.join(tar), (0..10).map(|copy| (name(source, copy), picture(3, copy + 20))));
         let row = |copy: u32| {
             let split = if copy < 2 { "val" } else { "train" };
-            let view = if copy % 2 == 0 { "PA" } else { "AP" };
+            let view = if copy.is_multiple_of(2) { "PA" } else { "AP" };
             format!("{}{}{copy}", name(source, copy), row.replace("SPLIT", split).replace("VIEW", view))
         };
         fs::write(folder.join(csv), format!("{head}\n{}\n", (0..10).map(row).collect::<Vec<_>>().join("\n")))
@@ -110,7 +110,7 @@ fn a_run_ends_in_a_gate_that_loads_and_can_be_measured() {
     assert_eq!((all.accuracy.images, all.passed.images, all.refused.images), (4, 1, 3));
     assert_eq!(report.refusals.get("multi_frame"), Some(&1));
     let table = report.to_string();
-    assert!(table.contains("gate@0.1.0") && table.contains("other images refused"), "{table}");
+    assert!(table.contains("gate@0.2.0") && table.contains("other images refused"), "{table}");
     let written = fs::read_to_string(folder.path().join("report/gate-0.2.0/evaluation.json")).unwrap();
     let written: serde_json::Value = serde_json::from_str(&written).unwrap();
     let confusion = written["confusion"].as_array().unwrap();

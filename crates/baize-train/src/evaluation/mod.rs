@@ -60,6 +60,9 @@ pub struct CxrEvaluation {
 /// The scores of all labels of one image.
 type Scores = Vec<f64>;
 
+/// The prepared image under each change.
+type Changed = Vec<(Change, Array2<f32>)>;
+
 /// Everything that the model said.
 struct Answers {
     /// One entry per line of the CSV file.
@@ -122,12 +125,7 @@ impl CxrEvaluation {
     }
 
     /// The prepared image, and what the retest makes of it.
-    fn views(
-        &self,
-        entry: &Entry,
-        images: &Images,
-        line: &Line,
-    ) -> Result<(Array2<f32>, Vec<(Change, Array2<f32>)>)> {
+    fn views(&self, entry: &Entry, images: &Images, line: &Line) -> Result<(Array2<f32>, Changed)> {
         let manifest = &entry.manifest;
         let picture = images.picture(&line.path)?.with_context(|| format!("cannot read {}", line.path))?;
         let plain = manifest.prepare(manifest.fit(picture.pixels.view()).pixels.view());

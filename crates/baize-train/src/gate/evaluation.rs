@@ -158,8 +158,8 @@ impl GateEvaluation {
 
 /// The class of a name: the manifest's or MedNIST's.
 fn class_of(name: &str) -> Option<usize> {
-    let is = |known: &&str| known.eq_ignore_ascii_case(name);
-    CLASSES.iter().position(|class| is(&class)).or_else(|| FOLDERS.iter().position(|folder| is(&folder)))
+    let is = |known: &str| known.eq_ignore_ascii_case(name);
+    CLASSES.iter().position(|class| is(class)).or_else(|| FOLDERS.iter().position(|folder| is(folder)))
 }
 
 fn answer(gate: &Gate, look: &Look, possible: &[usize]) -> Answer {

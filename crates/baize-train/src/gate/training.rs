@@ -26,10 +26,10 @@ pub struct GateTraining {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Epochs of `--images` images.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 18)]
     pub epochs: usize,
     /// Images of an epoch.
-    #[arg(long, default_value_t = 9600)]
+    #[arg(long, default_value_t = 14_400)]
     pub images: usize,
     /// Decides the split, the first weights and every random change.
     #[arg(long, default_value_t = 1)]

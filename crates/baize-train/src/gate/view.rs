@@ -117,8 +117,8 @@ mod tests {
         let all: Vec<(Signs, bool)> = (0..200)
             .map(|index| {
                 (
-                    signs([wave(index) + if index % 2 == 0 { 3.0 } else { 0.0 }, wave(index + 7)]),
-                    index % 2 == 0,
+                    signs([wave(index) + if index.is_multiple_of(2) { 3.0 } else { 0.0 }, wave(index + 7)]),
+                    index.is_multiple_of(2),
                 )
             })
             .collect();
