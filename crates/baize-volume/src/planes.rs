@@ -31,7 +31,7 @@ pub fn preview(model: &Model, analysis: &Analysis) -> Result<Vec<u8>, Fault> {
         Panel { pixels: sagittal, sides: ["A", "P", "S", "I"] },
     ];
     let mut found: Vec<_> = analysis.measured.iter().zip(&model.manifest.labels).collect();
-    found.sort_by(|a, b| b.0.voxels.cmp(&a.0.voxels));
+    found.sort_by_key(|one| std::cmp::Reverse(one.0.voxels));
     found.retain(|(measured, _)| measured.voxels > 0);
     let mut legend: Vec<(String, [u8; 3])> = found
         .iter()

@@ -11,7 +11,7 @@ use super::upstream::both;
 /// What a model is made of.
 pub(super) enum Source {
     Image(baize_models::Recipe),
-    Volume(baize_volume::Recipe),
+    Volume(Box<baize_volume::Recipe>),
 }
 
 /// A file to fetch.
@@ -37,7 +37,7 @@ impl Source {
         let path = weights_dir.join("recipes").join(format!("{model}.toml"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         if text.lines().any(|line| line.trim() == "[volume]") {
-            return Ok(Self::Volume(baize_volume::Recipe::open(&path)?));
+            return Ok(Self::Volume(Box::new(baize_volume::Recipe::open(&path)?)));
         }
         Ok(Self::Image(baize_models::Recipe::open(weights_dir, model)?))
     }
@@ -53,10 +53,12 @@ impl Source {
     /// Name, licence and citation.
     pub(super) fn about(&self) -> String {
         let (name, license, citation) = match self {
-            Self::Image(baize_models::Recipe { upstream, .. }) => {
+            Self::Image(recipe) => {
+                let upstream = &recipe.upstream;
                 (&upstream.name, &upstream.license, &upstream.citation)
             }
-            Self::Volume(baize_volume::Recipe { upstream, .. }) => {
+            Self::Volume(recipe) => {
+                let upstream = &recipe.upstream;
                 (&upstream.name, &upstream.license, &upstream.citation)
             }
         };
