@@ -10,7 +10,7 @@ fn samples(patients: usize) -> Vec<Sample> {
                 pixels: Array2::zeros((2, 2)),
                 truths: vec![positive, patient % 8 == 1],
                 patient: name.clone(),
-                source: ["one", "two"][patient % 2].to_owned(),
+                source: ["one", "two"][usize::from(patient % 8 < 3)].to_owned(),
                 view: String::new(),
             })
         })
